@@ -1,0 +1,41 @@
+"""PyTorch, eager: the exported program called as a module, nothing fused, nothing frozen."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from engine.backends.base import BackendInfo
+from engine.errors import InferenceError
+from engine.spec import ModelSpec
+
+
+def load_module(path: Path) -> torch.nn.Module:
+    """The module of an exported program."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given buffer is not writable")
+        program = torch.export.load(path)
+    return program.module(check_guards=False)
+
+
+class TorchBackend:
+    """Calls a torch module; torch modules in inference mode may be shared by threads."""
+
+    def __init__(self, module: torch.nn.Module, runtime: str) -> None:
+        self._module = module
+        self._runtime = runtime
+
+    def infer(self, batch: np.ndarray) -> np.ndarray:
+        try:
+            with torch.inference_mode():
+                return self._module(torch.from_numpy(batch)).numpy()
+        except Exception as exc:
+            raise InferenceError(f"{self._runtime} failed on a batch {batch.shape} ({exc}).") from exc
+
+    def describe(self) -> BackendInfo:
+        return BackendInfo(self._runtime, torch.__version__, "CPU", "FP32", torch.get_num_threads())
+
+
+def open_backend(path: Path, spec: ModelSpec) -> TorchBackend:
+    return TorchBackend(load_module(path), "PyTorch")

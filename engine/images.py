@@ -1,0 +1,137 @@
+"""The one door through which a picture from outside comes in.
+
+Whatever the file (JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF), what goes on is `image` uint8 (H, W, 3) RGB, upright.
+Size is checked before anything is decoded. A JPEG that only the network will see is decoded at a reduced scale.
+"""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pi_heif
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from engine.errors import InputError
+
+pi_heif.register_heif_opener()
+
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF", "PPM")
+MAX_MEGAPIXELS = 80
+MAX_MEGABYTES = 50
+MIN_SIDE = 16
+_ORIENTATION_TAG = 0x0112
+_SIDEWAYS = {5, 6, 7, 8}  # EXIF orientations that swap height and width
+
+ImageSource = str | Path | bytes | BinaryIO | Image.Image | np.ndarray
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as the engine uses it.
+
+    Attributes:
+        image: uint8 (h, w, 3) RGB, upright; smaller than the picture where it was decoded at a reduced scale.
+        size_hw: the picture's own height and width, upright.
+    """
+
+    image: np.ndarray
+    size_hw: tuple[int, int]
+
+
+def read_picture(source: ImageSource, needed_hw: tuple[int, int] | None = None) -> Picture:
+    """Reads a picture from a path, bytes, an open file, Pillow or numpy.
+
+    Args:
+        source: a file in one of `FORMATS`, or a decoded picture; an array is uint8 (H, W, 3) RGB.
+        needed_hw: the height and width that are enough; a JPEG is then decoded at the smallest scale (1, 1/2, 1/4,
+            1/8) that is no smaller. None decodes all pixels.
+
+    Raises:
+        InputError: the file is missing, empty, too large, too small, damaged or no picture; says which.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    if isinstance(source, Image.Image):
+        return _from_pillow(source, "The picture", None)
+    data, name = _read_bytes(source)
+    if not data:
+        raise InputError(f"{name} is empty (0 bytes). Choose a photo.")
+    if len(data) > MAX_MEGABYTES * 1e6:
+        raise InputError(f"{name} has {len(data) / 1e6:.0f} MB; at most {MAX_MEGABYTES} MB are read. Save it smaller.")
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as file:
+            return _from_pillow(file, name, needed_hw)
+    except UnidentifiedImageError:
+        raise InputError(f"{name} is not a picture we can read. Expected JPEG, PNG, WebP, GIF, TIFF or HEIC.") from None
+    except Image.DecompressionBombError:
+        raise InputError(f"{name} has over 179 megapixels; at most {MAX_MEGAPIXELS} are read. Shrink it.") from None
+    except (OSError, SyntaxError, ValueError, EOFError) as exc:
+        if isinstance(exc, InputError):
+            raise
+        raise InputError(f"{name} is damaged or cut short ({exc}). Save or download it again.") from exc
+
+
+def _read_bytes(source: str | Path | bytes | BinaryIO) -> tuple[bytes, str]:
+    """The bytes of a file, one more than the limit at most, and the name to call it by."""
+    limit = int(MAX_MEGABYTES * 1e6) + 1
+    if isinstance(source, bytes):
+        return source, "The picture"
+    if isinstance(source, (str, Path)):
+        path = Path(source)
+        try:
+            with path.open("rb") as file:
+                return file.read(limit), path.name
+        except OSError as exc:
+            raise InputError(f"{path} cannot be opened ({exc.strerror}). Give the path of a photo.") from exc
+    return source.read(limit), Path(getattr(source, "name", "The picture")).name
+
+
+def _check_size(size_hw: tuple[int, int], name: str) -> None:
+    height, width = size_hw
+    if height * width > MAX_MEGAPIXELS * 1e6:
+        raise InputError(
+            f"{name} is {width} x {height} pixels ({height * width / 1e6:.0f} megapixels); "
+            f"at most {MAX_MEGAPIXELS} megapixels are read. Shrink it."
+        )
+    if min(size_hw) < MIN_SIDE:
+        raise InputError(f"{name} is {width} x {height} pixels; at least {MIN_SIDE} x {MIN_SIDE} are needed.")
+
+
+def _from_array(image: np.ndarray) -> Picture:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise InputError(f"The array is {image.dtype} {image.shape}; expected uint8 (H, W, 3) RGB.")
+    size_hw = (image.shape[0], image.shape[1])
+    _check_size(size_hw, "The picture")
+    return Picture(image, size_hw)
+
+
+def _from_pillow(file: Image.Image, name: str, needed_hw: tuple[int, int] | None) -> Picture:
+    width, height = file.size
+    sideways = file.getexif().get(_ORIENTATION_TAG) in _SIDEWAYS
+    size_hw = (width, height) if sideways else (height, width)
+    _check_size(size_hw, name)
+    if needed_hw is not None:
+        needed = needed_hw[::-1] if not sideways else needed_hw
+        file.draft("RGB", needed)
+    upright = ImageOps.exif_transpose(file)
+    return Picture(np.asarray(_to_rgb(upright, name)), size_hw)
+
+
+def _to_rgb(file: Image.Image, name: str) -> Image.Image:
+    """RGB from any mode of Pillow: 16-bit scaled to 8, transparency laid on white."""
+    if file.mode == "RGB":
+        return file
+    if file.mode.startswith("I"):
+        values = np.asarray(file).astype(np.int64)
+        if values.min() < 0 or values.max() > 65535:
+            raise InputError(f"{name} has grey values beyond 16 bits. Save it as 8-bit JPEG or PNG.")
+        return Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")
+    if file.mode == "F":
+        raise InputError(f"{name} holds floating-point pixels, whose range is unknown. Save it as 8-bit JPEG or PNG.")
+    if file.has_transparency_data:
+        on_white = Image.new("RGBA", file.size, "white")
+        on_white.alpha_composite(file.convert("RGBA"))
+        return on_white.convert("RGB")
+    return file.convert("RGB")

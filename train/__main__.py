@@ -1,0 +1,41 @@
+"""From pictures of pets to a model folder, in four commands, in this order:
+
+    fit        trains a network and writes runs/NAME/weights.pt; --resume goes on after a stop
+    export     writes torch.pt2, model.onnx and openvino-fp32.xml to models/NAME, each proved equal to eager
+    quantize   writes openvino-int8.xml and says what it cost, step by step
+    card       evaluates every artefact on the test split and writes the model card
+"""
+
+import argparse
+import sys
+from importlib import import_module
+
+from engine.errors import EngineError
+
+COMMANDS = ("fit", "export", "quantize", "card")
+
+
+def main(argv: list[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
+    parser = argparse.ArgumentParser(
+        prog="python -m train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("command", choices=COMMANDS)
+    command = parser.parse_args(argv[:1]).command
+    module = import_module(f"train.{command}")
+    options = argparse.ArgumentParser(
+        prog=f"python -m train {command}",
+        description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(options)
+    try:
+        module.run(options.parse_args(argv[1:]))
+    except EngineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

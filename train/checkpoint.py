@@ -1,0 +1,35 @@
+"""Weights on disk, written aside and renamed."""
+
+from pathlib import Path
+
+import torch
+
+from engine.errors import InputError
+from engine.files import write_aside
+
+
+def save(state: dict, path: Path) -> None:
+    """Writes `state`; an older file survives a full disk or a killed process.
+
+    Raises:
+        InputError: it could not be written.
+    """
+    try:
+        with write_aside(path) as partial:
+            torch.save(state, partial)
+    except (OSError, RuntimeError) as exc:  # torch reports a full disk as RuntimeError
+        raise InputError(f"{path} could not be written ({exc}); the one before is kept. Make room and resume.") from exc
+
+
+def load(path: Path) -> dict:
+    """What `save` wrote.
+
+    Raises:
+        InputError: the file is missing or cannot be read.
+    """
+    if not path.is_file():
+        raise InputError(f"There is no {path}. Run `python -m train fit` first, or name the right --run.")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as exc:  # torch.load has no error type of its own
+        raise InputError(f"{path} cannot be read ({exc}). It may be cut short: remove it and train again.") from exc

@@ -1,0 +1,153 @@
+"""Pets for training: splits that never share a picture, a cache of decoded pictures, joint transforms.
+
+Pictures and trimaps are decoded once, stretched to `CACHE_SIZE` squares and kept in one memory-mapped array, so that an
+epoch reads no JPEG and several loader processes share the pages. The file is written aside and renamed.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import Dataset
+from torchvision import tv_tensors
+from torchvision.datasets import OxfordIIITPet
+from torchvision.transforms import v2
+from tqdm import tqdm
+
+from engine import dataset
+from engine.files import write_aside
+from engine.images import read_picture
+from engine.segmenter import preprocess
+
+CACHE_SIZE = 320
+VALIDATION_SHARE = 20  # one picture in twenty of trainval
+CALIBRATION_IMAGES = 300
+
+
+@dataclass(frozen=True)
+class CachedPet:
+    """A picture of the cache: its row, its name, the sha256 of its file, its species."""
+
+    row: int
+    name: str
+    sha256: str
+    species: str
+
+
+@dataclass(frozen=True)
+class PetCache:
+    """Decoded pictures of trainval.
+
+    Attributes:
+        pixels: uint8 (rows, S, S, 4): RGB, then the class ids of `engine.dataset.CLASSES`.
+        pets: one entry a row.
+    """
+
+    pixels: np.ndarray
+    pets: list[CachedPet]
+
+    def split(self, name: str) -> list[CachedPet]:
+        """"training", "validation" or "calibration" (a part of training); decided by the hash of the file.
+
+        Two files with the same bytes fall on the same side, so no picture is trained on and validated on.
+        """
+        validation = [pet for pet in self.pets if int(pet.sha256[:8], 16) % VALIDATION_SHARE == 0]
+        if name == "validation":
+            return validation
+        held_out = {pet.sha256 for pet in validation}
+        training = [pet for pet in self.pets if pet.sha256 not in held_out]
+        if name == "calibration":
+            return sorted(training, key=lambda pet: pet.sha256)[:CALIBRATION_IMAGES]
+        return training
+
+
+def ensure_dataset(root: Path) -> None:
+    """Downloads the dataset with torchvision where it is not there yet (needs a network)."""
+    if not (root / dataset.FOLDER).is_dir():
+        root.mkdir(parents=True, exist_ok=True)
+        OxfordIIITPet(root, download=True)
+
+
+def class_mask(trimap: np.ndarray, species: str) -> np.ndarray:
+    """Class ids of an annotation: uint8 (H, W), the pet's pixels named by its species."""
+    ids = np.zeros(4, np.uint8)
+    ids[dataset.PET] = dataset.CLASSES.index(species)
+    ids[dataset.BACKGROUND] = dataset.CLASSES.index("background")
+    ids[dataset.BORDER] = dataset.CLASSES.index("border")
+    return ids[trimap]
+
+
+def open_cache(root: Path, folder: Path) -> PetCache:
+    """The decoded trainval pictures of `root`, from `folder` where they are there already.
+
+    Raises:
+        InputError: `root` is not the dataset, or a file of it cannot be read.
+    """
+    ensure_dataset(root)
+    pets = dataset.read_split(root, "trainval")
+    hashes = [hashlib.sha256(pet.photo.read_bytes()).hexdigest() for pet in pets]
+    digest = hashlib.sha256("".join(hashes).encode()).hexdigest()[:12]
+    path = folder / f"trainval-{CACHE_SIZE}-{digest}.npy"
+    if not path.is_file():
+        _write_cache(path, pets)
+    cached = [CachedPet(row, pet.name, h, pet.species) for row, (pet, h) in enumerate(zip(pets, hashes, strict=True))]
+    return PetCache(np.load(path, mmap_mode="r"), cached)
+
+
+def _write_cache(path: Path, pets: list[dataset.Pet]) -> None:
+    size = (CACHE_SIZE, CACHE_SIZE)
+    with write_aside(path) as partial:
+        pixels = np.lib.format.open_memmap(partial, "w+", np.uint8, (len(pets), *size, 4))
+        for row, pet in enumerate(tqdm(pets, desc="decoding pictures", unit="picture", mininterval=1)):
+            mask = Image.fromarray(class_mask(pet.read_trimap(), pet.species))
+            pixels[row, :, :, :3] = preprocess(read_picture(pet.photo).image, size)[0]
+            pixels[row, :, :, 3] = np.asarray(mask.resize(size, Image.Resampling.NEAREST))
+        pixels.flush()
+
+
+def training_transforms(size: int) -> v2.Transform:
+    """Joint picture-and-mask transforms of one training picture, to `size` x `size`.
+
+    The picture is scaled by 0.5 to 2 and cropped. Where zooming out leaves room, the picture is mirrored into it,
+    annotation and all: smaller pets, several to a picture, instead of an empty frame that no photo has.
+    """
+    return v2.Compose(
+        [
+            v2.ScaleJitter((size, size), scale_range=(0.5, 2.0), antialias=True),
+            v2.RandomCrop(size, pad_if_needed=True, padding_mode="symmetric"),
+            v2.RandomHorizontalFlip(),
+            v2.RandomApply([v2.ColorJitter(brightness=0.4, contrast=0.4, saturation=0.4)], p=0.7),
+            v2.RandomGrayscale(p=0.05),
+            v2.RandomApply([v2.GaussianBlur(5, sigma=(0.1, 2.0))], p=0.2),
+        ]
+    )
+
+
+class PetPictures(Dataset):
+    """Training pictures with class masks.
+
+    Items are `image` uint8 (S, S, 3) RGB and `mask` int64 (S, S). An item depends on `(seed, epoch, index)` alone, so
+    that a resumed run sees what an unbroken one sees, whatever the number of loader processes.
+    """
+
+    def __init__(self, cache: PetCache, pets: list[CachedPet], transforms: v2.Transform, seed: int) -> None:
+        self.cache = cache
+        self.pets = pets
+        self.transforms = transforms
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.pets)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        pixels = torch.from_numpy(self.cache.pixels[self.pets[index].row].copy()).permute(2, 0, 1)
+        image, mask = tv_tensors.Image(pixels[:3]), tv_tensors.Mask(pixels[3])
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed((self.seed * 1_000_003 + self.epoch) * 1_000_003 + index)
+            image, mask = self.transforms(image, mask)
+        return image.as_subclass(torch.Tensor).permute(1, 2, 0), mask.as_subclass(torch.Tensor).long()

@@ -1,0 +1,230 @@
+"""Writes the artefacts of trained weights, each proved equal to the network that was trained.
+
+    python -m train export --run runs/fastsegnet --model models/fastsegnet
+
+    torch.pt2            torch.export's program, for the backends torch and torchscript
+    model.onnx           for onnxruntime and the rest of the world
+    openvino-fp32.xml    OpenVINO IR, with the `model_info` that Intel's ModelAPI reads
+
+Every artefact maps `batch` uint8 (N, H, W, 3) RGB to `logits` float32 (N, num_classes, H, W). They are written to a
+folder aside, opened by the engine's own backends, compared with the eager network, and only then put in place.
+"""
+
+import argparse
+import logging
+import platform
+import subprocess
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+import torch
+
+from engine import dataset
+from engine.backends import open_backend
+from engine.errors import InferenceError, InputError
+from engine.spec import ArtefactSpec, ClassSpec, Model, ModelSpec, sha256_of
+from train import checkpoint, networks
+
+MAX_DIFFERENCE = 1e-3  # of a logit, between an artefact and the eager network
+PROOF_BATCHES = ((1, 0), (2, 1), (1, 2))  # (pictures, seed) of the drawn batches compared
+CLASSES = [
+    ClassSpec("background", "#000000", "background"),
+    ClassSpec("cat", "#E69F00", "object"),  # the colours of Okabe and Ito, safe for the colour-blind
+    ClassSpec("dog", "#0072B2", "object"),
+    ClassSpec("border", "#999999", "border"),
+]
+# Backend that proves an artefact, and its file.
+PROVED_BY = {"torch.pt2": "torch", "model.onnx": "onnxruntime", "openvino-fp32.xml": "openvino-fp32"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--run", type=Path, default=Path("runs/fastsegnet"), help="folder with weights.pt")
+    parser.add_argument("--model", type=Path, default=Path("models/fastsegnet"), help="folder to write")
+    parser.add_argument("--size", type=int, default=None, help="side of the model's input, px (as trained)")
+    parser.add_argument("--model-version", default="1.0.0", help="version of the weights")
+
+
+def run(args: argparse.Namespace) -> None:
+    weights = checkpoint.load(args.run / "weights.pt")
+    network = load_network(weights)
+    size = args.size or weights["settings"]["size"]
+    if size % 32 or size <= 0:
+        raise InputError(f"--size is {size}; expected a multiple of 32, such as 256.")
+    batch = torch.zeros((2, size, size, 3), dtype=torch.uint8)
+    program = torch.export.export(network, (batch,), dynamic_shapes=({0: torch.export.Dim("n", min=1, max=64)},))
+    forget_sources(program)
+
+    command = f"python -m train export --run {args.run} --model {args.model}"
+    if args.size:
+        command += f" --size {args.size}"
+    writers: dict[str, Callable[[Path], None]] = {
+        "torch.pt2": lambda path: write_torch(program, path),
+        "model.onnx": lambda path: write_onnx(program, path),
+        "openvino-fp32.xml": lambda path: write_openvino(program, size, path),
+    }
+    args.model.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=args.model, prefix=".export-") as folder_name:
+        folder = Path(folder_name)
+        artefacts = {}
+        for name, write in writers.items():
+            write(folder / name)
+            artefacts[name] = describe_artefact(folder / name, command)
+        spec = make_spec(args.model.name, args.model_version, network, weights, size, artefacts)
+        for name in writers:
+            difference = prove(Model(folder, spec), name, network)
+            print(f"{name:<18} {artefacts[name].size_mb:5.2f} MB  largest difference from eager {difference:.1e}")
+        for path in folder.iterdir():
+            path.replace(args.model / path.name)
+    spec.save(args.model)
+    for stale in args.model.glob("openvino-int8.*"):
+        stale.unlink()
+    print(f"wrote {args.model}; next: python -m train quantize --model {args.model} --data ROOT")
+
+
+def load_network(weights: dict) -> torch.nn.Module:
+    """The trained network in evaluation mode."""
+    network = networks.build(weights["settings"]["network"], **weights["options"])
+    network.load_state_dict(weights["state_dict"])
+    return network.eval().requires_grad_(False)
+
+
+def forget_sources(program: torch.export.ExportedProgram) -> None:
+    """Drops where each node came from: an artefact has no business with the paths of the machine that wrote it."""
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)
+
+
+def write_torch(program: torch.export.ExportedProgram, path: Path) -> None:
+    """Saves the program; everything but the weights is compressed, which torch reads as it is."""
+    plain = path.with_suffix(".plain.pt2")
+    torch.export.save(program, plain)
+    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(path, "w") as packed:
+        for entry in source.infolist():
+            is_weight = "/data/weights/" in entry.filename and not entry.filename.endswith(".json")
+            packed.writestr(
+                entry.filename, source.read(entry), zipfile.ZIP_STORED if is_weight else zipfile.ZIP_DEFLATED
+            )
+    plain.unlink()
+
+
+def write_onnx(program: torch.export.ExportedProgram, path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        onnx_program = torch.onnx.export(
+            program, input_names=["batch"], output_names=["logits"], dynamo=True, external_data=False, verbose=False
+        )
+        for node in onnx_program.model.graph:
+            node.metadata_props.clear()
+        onnx_program.save(path, external_data=False)
+
+
+def write_openvino(program: torch.export.ExportedProgram, size: int, path: Path) -> None:
+    model = ov.convert_model(program)
+    model.reshape([-1, size, size, 3])
+    model.inputs[0].set_names({"batch"})
+    model.outputs[0].set_names({"logits"})
+    model.get_parameters()[0].set_layout(ov.Layout("NHWC"))
+    for key, value in MODEL_INFO.items():
+        model.set_rt_info(value, ["model_info", key])
+    ov.save_model(model, path, compress_to_fp16=False)
+
+
+# What Intel's ModelAPI needs to open the IR by itself.
+MODEL_INFO = {
+    "model_type": "Segmentation",
+    "labels": " ".join(c.name for c in CLASSES),
+    "resize_type": "standard",
+    "reverse_input_channels": "False",
+    "soft_threshold": "0.5",
+    "blur_strength": "-1",
+}
+
+
+def describe_artefact(path: Path, command: str) -> ArtefactSpec:
+    """Hashes and size of an artefact; an IR is a pair of files."""
+    files = [path] + ([path.with_suffix(".bin")] if path.suffix == ".xml" else [])
+    size_mb = round(sum(file.stat().st_size for file in files) / 1e6, 3)
+    return ArtefactSpec({file.name: sha256_of(file) for file in files}, size_mb, command)
+
+
+def prove(model: Model, artefact: str, network: torch.nn.Module) -> float:
+    """The largest difference of a logit between an artefact and the eager network, on drawn pictures.
+
+    Raises:
+        InferenceError: it is more than `MAX_DIFFERENCE`.
+    """
+    backend = open_backend(PROVED_BY[artefact], model)
+    largest = 0.0
+    for count, seed in PROOF_BATCHES:
+        batch = np.random.default_rng(seed).integers(0, 256, (count, *model.spec.size_hw, 3), dtype=np.uint8)
+        with torch.inference_mode():
+            expected = network(torch.from_numpy(batch)).numpy()
+        largest = max(largest, float(np.abs(backend.infer(batch) - expected).max()))
+    if largest > MAX_DIFFERENCE:
+        raise InferenceError(
+            f"{artefact} differs from the eager network by {largest:.2e} (at most {MAX_DIFFERENCE:g} expected); "
+            "nothing was written. Check the versions of the pinned packages."
+        )
+    return largest
+
+
+def make_spec(name, model_version, network, weights, size, artefacts) -> ModelSpec:
+    settings = {key: value for key, value in weights["settings"].items() if key != "encoder_weights"}
+    settings["encoder_weights"] = Path(weights["settings"]["encoder_weights"]).name
+    packages = ("torch", "torchvision", "openvino", "nncf", "onnx", "onnxruntime")
+    return ModelSpec(
+        name=name,
+        version=model_version,
+        network={
+            "architecture": settings["network"],
+            "parameters": sum(p.numel() for p in network.parameters()),
+            "gmacs": round(multiply_adds(network, size) / 1e9, 3),
+            **weights["options"],
+        },
+        classes=CLASSES,
+        size_hw=(size, size),
+        resize="stretch",
+        artefacts=artefacts,
+        training={
+            "dataset": "Oxford-IIIT Pet (Parkhi, Vedaldi, Zisserman, Jawahar, CVPR 2012), CC BY-SA 4.0",
+            "split": f"trainval less one picture in twenty, by sha256, for validation ({dataset.FOLDER})",
+            "settings": settings,
+            "validation": weights["history"][-1],
+        },
+        versions={"python": platform.python_version(), **{p: version(p) for p in packages}},
+        commit=current_commit(),
+        licence="MIT (code and weights); the training pictures are CC BY-SA 4.0",
+    )
+
+
+def multiply_adds(network: torch.nn.Module, size: int) -> int:
+    """Multiply-adds of the convolutions for one picture."""
+    total = 0
+
+    def count(layer: torch.nn.Conv2d, _inputs: tuple, output: torch.Tensor) -> None:
+        nonlocal total
+        total += output[0].numel() * layer.weight[0].numel()
+
+    hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, torch.nn.Conv2d)]
+    with torch.inference_mode():
+        network(torch.zeros((1, size, size, 3), dtype=torch.uint8))
+    for hook in hooks:
+        hook.remove()
+    return total
+
+
+def current_commit() -> str:
+    """The commit of the code, or "unknown" outside a checkout."""
+    root = Path(__file__).resolve().parent.parent
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()
