@@ -3,7 +3,7 @@
 import sys
 
 # No library reports on a user: OpenVINO uses a stub where its telemetry package cannot be imported.
-sys.modules.setdefault("openvino_telemetry", None)
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 from engine.segmenter import Segmentation, Segmenter  # noqa: E402
 

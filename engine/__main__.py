@@ -1,8 +1,8 @@
 """Segment photos, score a model, time the backends.
 
-    python -m engine predict cat.jpg --cutout
-    python -m engine evaluate --data ROOT --backend openvino-int8
-    python -m engine benchmark --photo cat.jpg
+python -m engine predict cat.jpg --cutout
+python -m engine evaluate --data ROOT --backend openvino-int8
+python -m engine benchmark --photo cat.jpg
 """
 
 import argparse
@@ -82,7 +82,9 @@ def build_parser() -> argparse.ArgumentParser:
 def run_predict(args: argparse.Namespace) -> tuple[list, bool]:
     """Segments each photo; a bad one is reported, and the others go on."""
     segmenter = Segmenter.open(args.model, args.backend)
-    results, used, failed = [], set(), False
+    results: list[dict] = []
+    used: set[Path] = set()
+    failed = False
     for photo in args.photos:
         try:
             segmentation = segmenter.predict(photo)

@@ -25,10 +25,19 @@ def evaluate(segmenter: Segmenter, root: Path | str, split: str = "test", limit:
         The fields of `evaluate --json` after "split": "images", "binary", "trimap", "species", ...
 
     Raises:
-        InputError: the data cannot be read, or a trimap has another size than its photo.
+        InputError: the data cannot be read.
+    """
+    return score(segmenter, spread(read_split(root, split), limit))
+
+
+def score(segmenter: Segmenter, pets: list[Pet]) -> dict:
+    """Scores over a list of photos, as `evaluate` gives them.
+
+    Raises:
+        InputError: a photo or a trimap cannot be read, or they differ in size.
     """
     scores = PetScores()
-    for pet in tqdm(spread(read_split(root, split), limit), desc="evaluating", unit="photo", leave=False):
+    for pet in tqdm(pets, desc="evaluating", unit="photo", leave=False, mininterval=1):
         segmentation = segmenter.predict(pet.photo)
         trimap = pet.read_trimap()
         if trimap.shape != segmentation.size_hw:

@@ -1,10 +1,10 @@
 """How good a segmentation is, at the annotation's own resolution; numpy and confusion matrices.
 
-    binary    border counts as pet, as in the example of segmentation-models-pytorch: IoU over the whole dataset
-              (all pixels in one confusion matrix) and the mean of each image's IoU
-    trimap    pet / background / border, mean IoU
-    species   background / cat / dog, the trimap's border ignored, mean IoU
-    boundary  IoU of the bands along the outlines (Cheng et al., "Boundary IoU", CVPR 2021, arXiv:2103.16562)
+binary    border counts as pet, as in the example of segmentation-models-pytorch: IoU over the whole dataset
+          (all pixels in one confusion matrix) and the mean of each image's IoU
+trimap    pet / background / border, mean IoU
+species   background / cat / dog, the trimap's border ignored, mean IoU
+boundary  IoU of the bands along the outlines (Cheng et al., "Boundary IoU", CVPR 2021, arXiv:2103.16562)
 """
 
 from dataclasses import dataclass, field
@@ -118,7 +118,5 @@ class PetScores:
 
 
 def _mean_and_classes(confusion: np.ndarray, names: tuple[str, ...]) -> dict:
-    return {
-        "mean_iou": mean_iou(confusion),
-        "per_class": {n: None if np.isnan(v) else float(v) for n, v in zip(names, iou_per_class(confusion), strict=True)},
-    }
+    ious = [None if np.isnan(iou) else float(iou) for iou in iou_per_class(confusion)]
+    return {"mean_iou": mean_iou(confusion), "per_class": dict(zip(names, ious, strict=True))}

@@ -1,8 +1,8 @@
 """The engine's front door: a picture in, a segmentation out, whatever the runtime.
 
-    segmenter = Segmenter.open("fastsegnet", backend="openvino-int8")
-    segmentation = segmenter.predict("cat.jpg")
-    segmentation.areas         {"cat": 0.41, "dog": 0.0}
+segmenter = Segmenter.open("fastsegnet", backend="openvino-int8")
+segmentation = segmenter.predict("cat.jpg")
+segmentation.areas         {"cat": 0.41, "dog": 0.0}
 """
 
 import time
@@ -118,5 +118,5 @@ def preprocess(image: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
     """
     if image.shape[:2] != size_hw:
         height, width = size_hw
-        image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+        image = np.array(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
     return np.ascontiguousarray(image)[None]

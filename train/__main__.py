@@ -1,9 +1,9 @@
 """From pictures of pets to a model folder, in four commands, in this order:
 
-    fit        trains a network and writes runs/NAME/weights.pt; --resume goes on after a stop
-    export     writes torch.pt2, model.onnx and openvino-fp32.xml to models/NAME, each proved equal to eager
-    quantize   writes openvino-int8.xml and says what it cost, step by step
-    card       evaluates every artefact on the test split and writes the model card
+fit        trains a network and writes runs/NAME/weights.pt; --resume goes on after a stop
+export     writes torch.pt2, model.onnx and openvino-fp32.xml to models/NAME, each proved equal to eager
+quantize   writes openvino-int8.xml and says what it cost, step by step
+card       evaluates every artefact on the test split and writes the model card
 """
 
 import argparse

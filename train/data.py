@@ -5,7 +5,6 @@ epoch reads no JPEG and several loader processes share the pages. The file is wr
 """
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from engine import dataset
 from engine.files import write_aside
 from engine.images import read_picture
 from engine.segmenter import preprocess
+from engine.spec import sha256_of
 
 CACHE_SIZE = 320
 VALIDATION_SHARE = 20  # one picture in twenty of trainval
@@ -29,13 +29,12 @@ CALIBRATION_IMAGES = 300
 
 
 @dataclass(frozen=True)
-class CachedPet:
-    """A picture of the cache: its row, its name, the sha256 of its file, its species."""
+class HashedPet:
+    """A picture of trainval: its place in the list, the sha256 of its file, and the rest."""
 
     row: int
-    name: str
     sha256: str
-    species: str
+    pet: dataset.Pet
 
 
 @dataclass(frozen=True)
@@ -48,21 +47,32 @@ class PetCache:
     """
 
     pixels: np.ndarray
-    pets: list[CachedPet]
+    pets: list[HashedPet]
 
-    def split(self, name: str) -> list[CachedPet]:
-        """"training", "validation" or "calibration" (a part of training); decided by the hash of the file.
 
-        Two files with the same bytes fall on the same side, so no picture is trained on and validated on.
-        """
-        validation = [pet for pet in self.pets if int(pet.sha256[:8], 16) % VALIDATION_SHARE == 0]
-        if name == "validation":
-            return validation
-        held_out = {pet.sha256 for pet in validation}
-        training = [pet for pet in self.pets if pet.sha256 not in held_out]
-        if name == "calibration":
-            return sorted(training, key=lambda pet: pet.sha256)[:CALIBRATION_IMAGES]
-        return training
+def read_trainval(root: Path) -> list[HashedPet]:
+    """The pictures of trainval with their hashes; downloaded first where the dataset is not there.
+
+    Raises:
+        InputError: `root` is not the dataset.
+    """
+    ensure_dataset(root)
+    pets = dataset.read_split(root, "trainval")
+    return [HashedPet(row, sha256_of(pet.photo), pet) for row, pet in enumerate(pets)]
+
+
+def split(pets: list[HashedPet], name: str) -> list[HashedPet]:
+    """ "training", "validation" or "calibration" (a part of training); decided by the hash of the file.
+
+    Two files with the same bytes fall on the same side, so no picture is trained on and validated on.
+    """
+    validation = [pet for pet in pets if int(pet.sha256[:8], 16) % VALIDATION_SHARE == 0]
+    if name == "validation":
+        return validation
+    training = [pet for pet in pets if int(pet.sha256[:8], 16) % VALIDATION_SHARE != 0]
+    if name == "calibration":
+        return sorted(training, key=lambda pet: pet.sha256)[:CALIBRATION_IMAGES]
+    return training
 
 
 def ensure_dataset(root: Path) -> None:
@@ -87,15 +97,12 @@ def open_cache(root: Path, folder: Path) -> PetCache:
     Raises:
         InputError: `root` is not the dataset, or a file of it cannot be read.
     """
-    ensure_dataset(root)
-    pets = dataset.read_split(root, "trainval")
-    hashes = [hashlib.sha256(pet.photo.read_bytes()).hexdigest() for pet in pets]
-    digest = hashlib.sha256("".join(hashes).encode()).hexdigest()[:12]
+    pets = read_trainval(root)
+    digest = hashlib.sha256("".join(pet.sha256 for pet in pets).encode()).hexdigest()[:12]
     path = folder / f"trainval-{CACHE_SIZE}-{digest}.npy"
     if not path.is_file():
-        _write_cache(path, pets)
-    cached = [CachedPet(row, pet.name, h, pet.species) for row, (pet, h) in enumerate(zip(pets, hashes, strict=True))]
-    return PetCache(np.load(path, mmap_mode="r"), cached)
+        _write_cache(path, [hashed.pet for hashed in pets])
+    return PetCache(np.load(path, mmap_mode="r"), pets)
 
 
 def _write_cache(path: Path, pets: list[dataset.Pet]) -> None:
@@ -134,7 +141,7 @@ class PetPictures(Dataset):
     that a resumed run sees what an unbroken one sees, whatever the number of loader processes.
     """
 
-    def __init__(self, cache: PetCache, pets: list[CachedPet], transforms: v2.Transform, seed: int) -> None:
+    def __init__(self, cache: PetCache, pets: list[HashedPet], transforms: v2.Transform, seed: int) -> None:
         self.cache = cache
         self.pets = pets
         self.transforms = transforms

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel
@@ -29,8 +28,9 @@ from engine import dataset
 from engine.errors import InputError
 from engine.metrics import IGNORE_INDEX, PetScores
 from engine.postprocess import mask_from_logits, trimap_from_logits
+from engine.segmenter import preprocess
 from train import checkpoint, networks
-from train.data import CACHE_SIZE, PetCache, PetPictures, open_cache, training_transforms
+from train.data import CACHE_SIZE, PetCache, PetPictures, open_cache, split, training_transforms
 from train.networks.normalization import NORMALIZATIONS
 
 # glibc gives memory back to the system after every layer and takes it again for the next: page faults cost a CPU run
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
     device, precision = choose_device()
     cache = open_cache(args.data, args.cache)
-    training = cache.split("training")[: args.limit]
+    training = split(cache.pets, "training")[: args.limit]
     loader_dataset = PetPictures(cache, training, training_transforms(args.size), args.seed)
     options = {"num_classes": len(dataset.CLASSES), "normalization": args.normalization}
     network = networks.build(args.network, **options)
@@ -237,7 +237,7 @@ def train_epoch(network, averaged, optimizer, scheduler, pictures, epoch, args, 
     )
     network.train()
     losses = []
-    for batch, mask in tqdm(loader, desc=f"epoch {epoch + 1}", unit="batch", leave=False, mininterval=10, maxinterval=10):
+    for batch, mask in tqdm(loader, desc=f"epoch {epoch + 1}", unit="batch", leave=False, mininterval=10):
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
             logits = network(batch.to(device, non_blocking=True))
         loss = functional.cross_entropy(logits.float(), mask.to(device), ignore_index=IGNORE_INDEX)
@@ -257,13 +257,13 @@ def validate(network: nn.Module, cache: PetCache, size: int, device: torch.devic
     network.eval()
     scores = PetScores()
     trimap_values = np.array([dataset.BACKGROUND, dataset.PET, dataset.PET, dataset.BORDER], np.uint8)
-    for pet in cache.split("validation"):
-        pixels = cache.pixels[pet.row]
-        image = Image.fromarray(pixels[:, :, :3]).resize((size, size), Image.Resampling.BILINEAR)
-        logits = network(torch.from_numpy(np.array(image))[None].to(device))[0].float().cpu().numpy()
+    for hashed in split(cache.pets, "validation"):
+        pixels = cache.pixels[hashed.row]
+        batch = torch.from_numpy(preprocess(pixels[:, :, :3], (size, size)))
+        logits = network(batch.to(device))[0].float().cpu().numpy()
         size_hw = (CACHE_SIZE, CACHE_SIZE)
         mask = mask_from_logits(logits, size_hw, len(dataset.SPECIES))
-        scores.add(trimap_values[pixels[:, :, 3]], pet.species, mask, trimap_from_logits(logits, size_hw))
+        scores.add(trimap_values[pixels[:, :, 3]], hashed.pet.species, mask, trimap_from_logits(logits, size_hw))
     report = scores.report()
     return {
         "binary": report["binary"]["dataset_iou"],

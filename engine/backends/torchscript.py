@@ -17,7 +17,7 @@ def open_backend(path: Path, spec: ModelSpec) -> TorchBackend:
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.filterwarnings("ignore", category=DeprecationWarning, message=".*torch.jit.*")
         warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
-        traced = torch.jit.trace(load_module(path).requires_grad_(False), (example,), check_trace=False)
+        traced = torch.jit.trace(load_module(path), (example,), check_trace=False)
         backend = TorchBackend(torch.jit.freeze(traced.eval()), "TorchScript")
     for _ in range(WARM_UP_CALLS):
         backend.infer(np.zeros(example.shape, np.uint8))

@@ -39,7 +39,9 @@ def load_encoder_weights(network: nn.Module, source: str) -> None:
         state = mobilenet_v2(weights=MobileNet_V2_Weights.IMAGENET1K_V2).state_dict()
     else:
         if not Path(source).is_file():
-            raise InputError(f"There are no encoder weights at {source}. Give `imagenet`, `none` or the path of a file.")
+            raise InputError(
+                f"There are no encoder weights at {source}. Give `imagenet`, `none` or the path of a file."
+            )
         try:
             state = torch.load(source, map_location="cpu", weights_only=True)
         except Exception as exc:  # torch.load has no error type of its own
@@ -50,7 +52,7 @@ def load_encoder_weights(network: nn.Module, source: str) -> None:
     unfit = [key for key, value in wanted.items() if key not in state or state[key].shape != value.shape]
     if unfit:
         raise InputError(
-            f"{source} does not fit the encoder: {len(unfit)} of {len(wanted)} tensors are missing or of another shape, "
+            f"{source} does not fit the encoder: {len(unfit)} of {len(wanted)} tensors are missing or differ in shape, "
             f"{unfit[0]} first. Expected torchvision's MobileNetV2 with keys `features.N...`."
         )
     network.encoder.load_state_dict({key: state[key] for key in wanted})

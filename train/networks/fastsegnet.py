@@ -41,13 +41,23 @@ def upsample(features: torch.Tensor, factor: int) -> torch.Tensor:
     return functional.interpolate(features, scale_factor=float(factor), mode="bilinear", align_corners=False)
 
 
+class GlobalAveragePool(nn.Module):
+    """The mean of each channel over the picture: (N, C, H, W) to (N, C, 1, 1).
+
+    Written as a mean, which exports as one reduction; `AdaptiveAvgPool2d` becomes a chain of views in some runtimes.
+    """
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return features.mean(dim=(2, 3), keepdim=True)
+
+
 class AttentionRefinement(nn.Module):
     """Weighs each channel by a gate computed from the whole picture (BiSeNet, figure 2b)."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
         self.conv = conv_bn_relu(in_channels, out_channels, 3)
-        self.gate = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(out_channels, out_channels, 1), nn.Sigmoid())
+        self.gate = nn.Sequential(GlobalAveragePool(), nn.Conv2d(out_channels, out_channels, 1), nn.Sigmoid())
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         features = self.conv(features)
@@ -61,7 +71,7 @@ class FeatureFusion(nn.Module):
         super().__init__()
         self.conv = conv_bn_relu(fine_channels + coarse_channels, out_channels, 3)
         self.gate = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1),
+            GlobalAveragePool(),
             nn.Conv2d(out_channels, out_channels // 4, 1),
             nn.ReLU(inplace=True),
             nn.Conv2d(out_channels // 4, out_channels, 1),
@@ -98,7 +108,7 @@ class FastSegNet(nn.Module):
         self.encoder = mobilenet_v2(weights=None).features[: ENCODER_TAPS[32][0] + 1]
         self.refine32 = AttentionRefinement(ENCODER_TAPS[32][1], deep_channels)
         self.context = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1), nn.Conv2d(ENCODER_TAPS[32][1], deep_channels, 1), nn.ReLU(inplace=True)
+            GlobalAveragePool(), nn.Conv2d(ENCODER_TAPS[32][1], deep_channels, 1), nn.ReLU(inplace=True)
         )
         self.refine16 = AttentionRefinement(ENCODER_TAPS[16][1], deep_channels)
         self.fuse8 = FeatureFusion(ENCODER_TAPS[8][1], deep_channels, width8)

@@ -1,0 +1,103 @@
+"""Quantizes a model's FP32 IR to INT8 with NNCF, and says what it bought and what it cost.
+
+    python -m train quantize --model models/fastsegnet --data ROOT
+
+Post-training quantization of the `ov.Model`: activation ranges come from calibration pictures, which are a part of the
+training pictures and are listed by hash in model.json; the scores are of validation pictures, which no training and
+no calibration saw. The test split is not touched.
+"""
+
+import argparse
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import openvino as ov
+
+from engine.backends.openvino import open_backend
+from engine.evaluate import score
+from engine.images import read_picture
+from engine.segmenter import Segmenter, preprocess
+from engine.spec import ArtefactSpec, Model
+from train.data import HashedPet, read_trainval, split
+from train.export import describe_artefact
+
+FP32, INT8 = "openvino-fp32.xml", "openvino-int8.xml"
+PRESETS = ("mixed", "performance")
+SCORES = (("binary", "dataset_iou"), ("trimap", "mean_iou"), ("species", "mean_iou"))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", type=Path, default=Path("models/fastsegnet"), help="folder with openvino-fp32.xml")
+    parser.add_argument("--data", type=Path, required=True, metavar="ROOT", help="folder that holds oxford-iiit-pet/")
+    parser.add_argument(
+        "--preset", choices=PRESETS, default="mixed", help="activations asymmetric where they need it, or never"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    model = Model.open(args.model)
+    source = model.artefact(FP32)
+    print(f"1. {FP32}: {model.spec.artefacts[FP32].size_mb:.2f} MB")
+
+    pets = read_trainval(args.data)
+    calibration, validation = split(pets, "calibration"), split(pets, "validation")
+    print(f"2. {len(calibration)} calibration pictures of trainval, by hash; {len(validation)} validation pictures")
+
+    print(f"3. quantizing with NNCF, preset {args.preset}", flush=True)
+    quantized = quantize(source, calibration, model.spec.size_hw, args.preset)
+    target = model.folder / INT8
+    save_ir(quantized, target)
+    artefact = describe_artefact(target, f"python -m train quantize --model {args.model} --data ROOT")
+    print(f"4. {INT8}: {artefact.size_mb:.2f} MB, {size_ratio(model, artefact):.1f} times smaller")
+
+    photos = [hashed.pet for hashed in validation]
+    int8 = Segmenter(model.spec, open_backend(target, model.spec))
+    scores = {
+        FP32: score(Segmenter(model.spec, open_backend(source, model.spec)), photos),
+        INT8: score(int8, photos),
+    }
+    print("5. validation, FP32 -> INT8 (drop in points of IoU)")
+    for name, key in SCORES:
+        before, after = scores[FP32][name][key], scores[INT8][name][key]
+        print(f"   {name:<8} {before:.4f} -> {after:.4f}  ({(before - after) * 100:+.2f})")
+
+    training = {
+        **model.spec.training,
+        "quantization": {
+            "preset": args.preset,
+            "executes": int8.describe().precision,
+            "validation": {name: {k: scores[name][k] for k, _ in SCORES} for name in scores},
+            "calibration_sha256": [hashed.sha256 for hashed in calibration],
+        },
+    }
+    spec = replace(model.spec, artefacts={**model.spec.artefacts, INT8: artefact}, training=training)
+    spec.save(model.folder)
+    print(f"6. wrote {target}, which runs in {int8.describe().precision}; next: python -m train card --data ROOT")
+
+
+def quantize(source: Path, calibration: list[HashedPet], size_hw: tuple[int, int], preset: str) -> ov.Model:
+    """The INT8 model; NNCF's default overflow fix keeps it exact on CPUs without VNNI."""
+    os.environ["NNCF_CI"] = "1"  # NNCF's switch for "no telemetry"
+    import nncf
+
+    pictures = nncf.Dataset(calibration, lambda hashed: preprocess(read_picture(hashed.pet.photo).image, size_hw))
+    return nncf.quantize(
+        ov.Core().read_model(source),
+        pictures,
+        preset=nncf.QuantizationPreset(preset),
+        subset_size=len(calibration),
+    )
+
+
+def save_ir(model: ov.Model, path: Path) -> None:
+    """Writes the pair of files in a folder aside, then puts both in place."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".quantize-") as folder:
+        ov.save_model(model, Path(folder) / path.name, compress_to_fp16=False)
+        for file in Path(folder).iterdir():
+            file.replace(path.parent / file.name)
+
+
+def size_ratio(model: Model, artefact: ArtefactSpec) -> float:
+    return model.spec.artefacts[FP32].size_mb / artefact.size_mb
