@@ -83,15 +83,17 @@ def run_predict(args: argparse.Namespace) -> tuple[list, bool]:
     """Segments each photo; a bad one is reported, and the others go on."""
     segmenter = Segmenter.open(args.model, args.backend)
     results: list[dict] = []
-    used: set[Path] = set()
+    used: set[str] = set()
     failed = False
     for photo in args.photos:
         try:
             segmentation = segmenter.predict(photo)
-            mask_path = free_name(args.out / f"{photo.stem}-mask.png", used)
-            save_mask(segmentation, segmenter.spec, mask_path)
+            stem = free_stem(photo.stem, used)
+            mask_path = args.out / f"{stem}-mask.png"
+            save_png(colored_mask(segmentation, segmenter.spec), mask_path)
             if args.cutout:
-                save_png(cut_out(read_picture(photo).image, segmentation), mask_path, "cutout")
+                rgba = cut_out(read_picture(photo).image, segmentation)
+                save_png(Image.fromarray(rgba), args.out / f"{stem}-cutout.png")
         except InputError as error:
             complain(error)
             failed = True
@@ -110,29 +112,27 @@ def run_predict(args: argparse.Namespace) -> tuple[list, bool]:
     return results, failed
 
 
-def free_name(path: Path, used: set[Path]) -> Path:
-    """`path`, with a number where this run has written it already; two photos may share a name."""
-    candidate, number = path, 2
+def free_stem(stem: str, used: set[str]) -> str:
+    """`stem`, with a number where this run has used it already; two photos may share a name."""
+    candidate, number = stem, 2
     while candidate in used:
-        candidate = path.with_stem(f"{path.stem}-{number}")
+        candidate = f"{stem}-{number}"
         number += 1
     used.add(candidate)
     return candidate
 
 
-def save_mask(segmentation: Segmentation, spec: ModelSpec, path: Path) -> None:
-    """Writes class ids as a PNG whose palette shows them in the classes' colours."""
+def colored_mask(segmentation: Segmentation, spec: ModelSpec) -> Image.Image:
+    """The mask as a palette image: its values are class ids, its palette shows them in the classes' colours."""
     file = Image.fromarray(segmentation.mask)
     colors = ["#000000", *(c.color for c in spec.objects)]
     file.putpalette(b"".join(bytes.fromhex(color[1:]) for color in colors))
+    return file
+
+
+def save_png(file: Image.Image, path: Path) -> None:
     with write_aside(path) as partial:
         file.save(partial, "PNG")
-
-
-def save_png(rgba: np.ndarray, mask_path: Path, suffix: str) -> None:
-    path = mask_path.with_name(mask_path.name.replace("-mask", f"-{suffix}"))
-    with write_aside(path) as partial:
-        Image.fromarray(rgba).save(partial, "PNG")
 
 
 def run_evaluate(args: argparse.Namespace) -> tuple[dict, bool]:

@@ -5,24 +5,42 @@ Size is checked before anything is decoded. A JPEG that only the network will se
 """
 
 import io
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import pi_heif
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from engine.errors import InputError
 
 pi_heif.register_heif_opener()
+# Pillow warns above 89 megapixels; `MAX_MEGAPIXELS` is less and is refused in words.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF", "PPM")
+# Pillow has no opener "MPO": it is its one for JPEG that reads those.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF", "PPM")
 MAX_MEGAPIXELS = 80
 MAX_MEGABYTES = 50
 MIN_SIDE = 16
 _ORIENTATION_TAG = 0x0112
 _SIDEWAYS = {5, 6, 7, 8}  # EXIF orientations that swap height and width
+# What makes a picture of an EXIF orientation upright. `ImageOps.exif_transpose` also writes the EXIF data anew, which
+# fails where a camera wrote them carelessly.
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 ImageSource = str | Path | bytes | BinaryIO | Image.Image | np.ndarray
 
@@ -54,22 +72,29 @@ def read_picture(source: ImageSource, needed_hw: tuple[int, int] | None = None) 
     if isinstance(source, np.ndarray):
         return _from_array(source)
     if isinstance(source, Image.Image):
-        return _from_pillow(source, "The picture", None)
+        with _errors_in_words("The picture"):
+            return _from_pillow(source, "The picture", None)
     data, name = _read_bytes(source)
     if not data:
         raise InputError(f"{name} is empty (0 bytes). Choose a photo.")
     if len(data) > MAX_MEGABYTES * 1e6:
-        raise InputError(f"{name} has {len(data) / 1e6:.0f} MB; at most {MAX_MEGABYTES} MB are read. Save it smaller.")
+        raise InputError(f"{name} has over {MAX_MEGABYTES} MB, the most that is read. Save it smaller.")
+    with _errors_in_words(name), Image.open(io.BytesIO(data), formats=FORMATS) as file:
+        return _from_pillow(file, name, needed_hw)
+
+
+@contextmanager
+def _errors_in_words(name: str) -> Iterator[None]:
+    """Turns what Pillow raises for a bad file into an `InputError`."""
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as file:
-            return _from_pillow(file, name, needed_hw)
+        yield
+    except InputError:
+        raise
     except UnidentifiedImageError:
         raise InputError(f"{name} is not a picture we can read. Expected JPEG, PNG, WebP, GIF, TIFF or HEIC.") from None
-    except Image.DecompressionBombError:
-        raise InputError(f"{name} has over 179 megapixels; at most {MAX_MEGAPIXELS} are read. Shrink it.") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as exc:
-        if isinstance(exc, InputError):
-            raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise InputError(f"{name} has over 89 megapixels; at most {MAX_MEGAPIXELS} are read. Shrink it.") from None
+    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error) as exc:
         raise InputError(f"{name} is damaged or cut short ({exc}). Save or download it again.") from exc
 
 
@@ -109,19 +134,20 @@ def _from_array(image: np.ndarray) -> Picture:
 
 def _from_pillow(file: Image.Image, name: str, needed_hw: tuple[int, int] | None) -> Picture:
     width, height = file.size
-    sideways = file.getexif().get(_ORIENTATION_TAG) in _SIDEWAYS
-    size_hw = (width, height) if sideways else (height, width)
-    _check_size(size_hw, name)
+    _check_size((height, width), name)
     if needed_hw is not None:
-        needed = needed_hw[::-1] if not sideways else needed_hw
-        file.draft("RGB", needed)
-    upright = ImageOps.exif_transpose(file)
-    return Picture(np.asarray(_to_rgb(upright, name)), size_hw)
+        sideways = file.getexif().get(_ORIENTATION_TAG) in _SIDEWAYS
+        file.draft("RGB", needed_hw if sideways else needed_hw[::-1])
+    file.load()
+    # Asked after loading: Pillow turns a TIFF by itself and forgets its orientation then.
+    orientation = file.getexif().get(_ORIENTATION_TAG)
+    upright = file.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else file
+    return Picture(np.asarray(_to_rgb(upright, name)), (width, height) if orientation in _SIDEWAYS else (height, width))
 
 
 def _to_rgb(file: Image.Image, name: str) -> Image.Image:
     """RGB from any mode of Pillow: 16-bit scaled to 8, transparency laid on white."""
-    if file.mode == "RGB":
+    if file.mode == "RGB" and not file.has_transparency_data:
         return file
     if file.mode.startswith("I"):
         values = np.asarray(file).astype(np.int64)

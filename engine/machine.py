@@ -16,6 +16,8 @@ INSTRUCTION_SETS = {
     "amx_int8": "AMX INT8",
     "amx_bf16": "AMX BF16",
 }
+# Of these pairs the second goes without saying.
+_IMPLIES = (("AVX-512", "AVX2"), ("AVX-512 VNNI", "VNNI"), ("AVX-512 VNNI", "AVX-512"))
 
 
 def describe_machine() -> dict:
@@ -45,7 +47,9 @@ def machine_in_words(machine: dict) -> str:
     """
     sets = machine["instruction_sets"]
     has_vnni = any("VNNI" in name or "INT8" in name for name in sets)
-    words = [machine["cpu"], f"{machine['cores']} core{'s' if machine['cores'] > 1 else ''}", *sets]
+    implied = {older for newer, older in _IMPLIES if newer in sets}
+    newest = [name for name in sets if name not in implied]
+    words = [machine["cpu"], f"{machine['cores']} core{'s' if machine['cores'] > 1 else ''}", *newest]
     if not has_vnni:
         words.append("no VNNI")
     return f"{', '.join(words)}: INT8 can gain up to about {'4' if has_vnni else '2.4'}x here"

@@ -24,12 +24,16 @@ def resize_planes(planes: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
         float32 (C, H, W).
     """
     height, width = size_hw
-    shrinks = height < planes.shape[1] or width < planes.shape[2]
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    interpolation = cv2.INTER_AREA if shrinks(planes.shape[1:], size_hw) else cv2.INTER_LINEAR
     resized = np.empty((len(planes), height, width), np.float32)
     for plane, target in zip(planes, resized, strict=True):
         cv2.resize(plane, (width, height), dst=target, interpolation=interpolation)
     return resized
+
+
+def shrinks(from_hw: tuple[int, ...], to_hw: tuple[int, int]) -> bool:
+    """Whether a resize makes a side shorter."""
+    return to_hw[0] < from_hw[0] or to_hw[1] < from_hw[1]
 
 
 def object_log_odds(logits: np.ndarray) -> np.ndarray:
@@ -50,14 +54,38 @@ def mask_from_logits(logits: np.ndarray, size_hw: tuple[int, int], num_objects: 
         size_hw: the picture's own height and width.
         num_objects: how many classes after the background are objects (2: cat, dog).
     """
-    is_object = resize_planes(object_log_odds(logits)[None], size_hw)[0] > 0
-    objects = resize_planes(logits[1 : 1 + num_objects], size_hw)
-    mask = is_object.astype(np.uint8)
+    log_odds = object_log_odds(logits)
+    is_object = resize_planes(log_odds[None], size_hw)[0] > 0
+    mask = is_object.view(np.uint8)
+    if (only := only_object(logits[1 : 1 + num_objects], log_odds)) is not None and not shrinks(
+        log_odds.shape, size_hw
+    ):
+        return mask * np.uint8(only) if only > 1 else mask
+    return mask * leading(resize_planes(logits[1 : 1 + num_objects], size_hw))
+
+
+def leading(objects: np.ndarray) -> np.ndarray:
+    """Class id of the object with the largest value, the first of equals: uint8 (H, W) from float32 (objects, H, W)."""
+    leader = np.ones(objects.shape[1:], np.uint8)
     best = objects[0]
     for index, candidate in enumerate(objects[1:], start=2):
-        mask[(candidate > best) & is_object] = index
+        leader[candidate > best] = index
         best = np.maximum(best, candidate)
-    return mask
+    return leader
+
+
+def only_object(objects: np.ndarray, log_odds: np.ndarray) -> int | None:
+    """The class id of the one object that can win anywhere once upsampled, or None where several can.
+
+    A pixel is interpolated from the four values around it. One that is an object has a neighbour with positive
+    log-odds, so all four lie within a step of such a value; where one class leads in all of these, it leads between
+    them too.
+    """
+    nearby = cv2.dilate((log_odds > 0).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    leaders = leading(objects)[nearby]
+    if leaders.size == 0:
+        return 1
+    return int(leaders[0]) if leaders.min() == leaders.max() else None
 
 
 def probabilities_from_logits(logits: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:

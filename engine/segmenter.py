@@ -55,6 +55,16 @@ class Segmentation:
         counts = np.bincount(self.mask.ravel(), minlength=len(self.spec.objects) + 1)
         return {c.name: float(n) / self.mask.size for c, n in zip(self.spec.objects, counts[1:], strict=True)}
 
+    @cached_property
+    def confidence(self) -> float | None:
+        """Mean p(not background) over the pixels called an object, at the model's size; None where there is none.
+
+        The network's own opinion: it is not calibrated.
+        """
+        chance = 1 - probabilities_from_logits(self.logits, self.spec.size_hw)[0]
+        found = chance > 0.5
+        return float(chance[found].mean()) if found.any() else None
+
 
 class Segmenter:
     """Segments pictures with one model on one backend; may be shared by threads.
@@ -118,5 +128,7 @@ def preprocess(image: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
     """
     if image.shape[:2] != size_hw:
         height, width = size_hw
-        image = np.array(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+        # Shrinking over six times begins by averaging blocks, which looks the same and takes a fraction of the time.
+        resized = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0)
+        image = np.array(resized)
     return np.ascontiguousarray(image)[None]

@@ -18,6 +18,7 @@ from torchvision.transforms import v2
 from tqdm import tqdm
 
 from engine import dataset
+from engine.errors import InputError
 from engine.files import write_aside
 from engine.images import read_picture
 from engine.segmenter import preprocess
@@ -54,7 +55,7 @@ def read_trainval(root: Path) -> list[HashedPet]:
     """The pictures of trainval with their hashes; downloaded first where the dataset is not there.
 
     Raises:
-        InputError: `root` is not the dataset.
+        InputError: `root` is not the dataset, and the download failed.
     """
     ensure_dataset(root)
     pets = dataset.read_split(root, "trainval")
@@ -76,10 +77,20 @@ def split(pets: list[HashedPet], name: str) -> list[HashedPet]:
 
 
 def ensure_dataset(root: Path) -> None:
-    """Downloads the dataset with torchvision where it is not there yet (needs a network)."""
-    if not (root / dataset.FOLDER).is_dir():
+    """Downloads the dataset with torchvision where it is not there yet (needs a network).
+
+    Raises:
+        InputError: the download failed.
+    """
+    if (root / dataset.FOLDER / "annotations").is_dir():  # what the download unpacks last
+        return
+    try:
         root.mkdir(parents=True, exist_ok=True)
         OxfordIIITPet(root, download=True)
+    except (OSError, RuntimeError) as exc:  # RuntimeError: the file that came is not the right one
+        raise InputError(
+            f"{root} holds no whole {dataset.FOLDER}/ and the download failed ({exc}). Name the folder that holds it."
+        ) from exc
 
 
 def class_mask(trimap: np.ndarray, species: str) -> np.ndarray:

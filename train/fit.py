@@ -84,6 +84,12 @@ def run(args: argparse.Namespace) -> None:
     device, precision = choose_device()
     cache = open_cache(args.data, args.cache)
     training = split(cache.pets, "training")[: args.limit]
+    if len(training) < args.batch_size:
+        raise InputError(
+            f"{len(training)} training pictures do not fill a batch of {args.batch_size}. Take a smaller one."
+        )
+    if not split(cache.pets, "validation"):
+        raise InputError(f"None of the {len(cache.pets)} pictures of trainval falls to validation. Add pictures.")
     loader_dataset = PetPictures(cache, training, training_transforms(args.size), args.seed)
     options = {"num_classes": len(dataset.CLASSES), "normalization": args.normalization}
     network = networks.build(args.network, **options)

@@ -38,8 +38,9 @@ class TorchBackend:
 
     def infer(self, batch: np.ndarray) -> np.ndarray:
         try:
+            writable = batch if batch.flags.writeable else batch.copy()  # torch warns about others
             with torch.inference_mode():
-                return self._module(torch.from_numpy(batch)).numpy()
+                return self._module(torch.from_numpy(writable)).numpy()
         except Exception as exc:
             raise InferenceError(f"{self._runtime} failed on a batch {batch.shape} ({exc}).") from exc
 

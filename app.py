@@ -1,0 +1,46 @@
+"""Starts the page: `python app.py`, then open http://127.0.0.1:7860.
+
+GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where to listen, as for any Gradio app.
+"""
+
+import argparse
+import os
+import sys
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="fastsegnet", help="a folder of models/, or the path of one")
+    parser.add_argument("--host", default=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"))
+    parser.add_argument("--port", type=int, default=int(os.environ.get("GRADIO_SERVER_PORT", "7860")))
+    args = parser.parse_args(argv)
+
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    from demo import hosting, page
+    from demo.lanes import Lanes
+    from engine.errors import EngineError
+    from engine.segmenter import Segmenter
+    from engine.spec import Model
+
+    try:
+        model = Model.open(args.model)
+    except EngineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    hosting.prepare()
+    lanes = Lanes(model.spec, lambda backend: Segmenter.open(model.folder, backend))
+    lanes.open_in_background()
+    page.build(lanes).launch(
+        server_name=args.host,
+        server_port=args.port,
+        theme=page.THEME,
+        css_paths=page.STYLE,
+        footer_links=["api", "settings"],
+        max_file_size="50mb",
+        ssr_mode=False,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""Plotly charts, all in one template: the page's font, no ground of their own, readable in light and dark."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import plotly.graph_objects as go
+
+from demo.lanes import BASELINE, LANES, label
+from demo.words import milliseconds, times
+from engine.latency import STAGES, Samples
+
+# Stages of one bar keep the backend's colour: the network is solid, what goes on around it is hatched.
+STAGE_PATTERN = {"preprocess": "/", "infer": "", "postprocess": "\\"}
+FONT = "'IBM Plex Sans', ui-sans-serif, system-ui, sans-serif"
+INK = "#6f7680"  # replaced by the page's own text colour in style.css
+
+TEMPLATE = go.layout.Template(
+    layout={
+        "font": {"family": FONT, "size": 13, "color": INK},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"l": 8, "r": 8, "t": 34, "b": 8},
+        "xaxis": {"gridcolor": "rgba(128,128,128,0.22)", "zeroline": False, "automargin": True},
+        "yaxis": {"showgrid": False, "zeroline": False, "automargin": True, "ticksuffix": "  "},
+        "showlegend": False,
+        "hoverlabel": {"font": {"family": FONT}},
+    }
+)
+
+
+def latency_chart(samples: Mapping[str, Samples], chosen: tuple[str, ...]) -> go.Figure:
+    """One bar a backend, stacked by stage, each the median of warm rounds; the chosen ones are marked.
+
+    Args:
+        samples: milliseconds by backend, as `engine.latency.measure` gives them.
+        chosen: the backends compared above the chart.
+    """
+    totals = {name: float(np.median(rows.sum(axis=1))) for name, rows in samples.items()}
+    names = list(reversed(samples))
+    ticks = [f"<b>{label(name)} ◂</b>" if name in chosen else label(name) for name in names]
+    figure = go.Figure()
+    for column, stage in enumerate(STAGES):
+        stage_ms = [float(np.median(samples[name][:, column])) for name in names]
+        figure.add_bar(
+            name=stage,
+            y=ticks,
+            x=stage_ms,
+            orientation="h",
+            marker={
+                "color": [LANES[name][1] for name in names],
+                "pattern": {"shape": STAGE_PATTERN[stage], "fillmode": "replace", "solidity": 0.45, "size": 5},
+                "line": {"width": 0},
+            },
+            hovertemplate="%{y}<br>" + stage + " %{x:.2f} ms<extra></extra>",
+        )
+    for name, tick in zip(names, ticks, strict=True):
+        figure.add_annotation(
+            x=totals[name], y=tick, text=_bar_text(name, totals), showarrow=False, xanchor="left", xshift=6
+        )
+    figure.update_layout(
+        template=TEMPLATE,
+        barmode="stack",
+        bargap=0.35,
+        height=90 + 44 * len(names),
+        xaxis={
+            "title": {"text": "milliseconds (solid: the network)", "font": {"size": 12}},
+            "range": [0, max(totals.values()) * 1.42],
+        },
+    )
+    return figure
+
+
+def _bar_text(name: str, totals: Mapping[str, float]) -> str:
+    text = f"<b>{milliseconds(totals[name])}</b>"
+    if name != BASELINE and BASELINE in totals:
+        text += f"  {times(totals[BASELINE] / totals[name])}"
+    return text

@@ -1,0 +1,304 @@
+"""The Photo tab: a picture on the left, what two backends see in it on the right."""
+
+import json
+import secrets
+from collections.abc import Callable
+from functools import wraps
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import plotly.graph_objects as go
+from gradio.utils import get_upload_folder
+from PIL import Image
+
+from demo import words
+from demo.charts import latency_chart
+from demo.comparison import Comparison, compare_lanes
+from demo.drawing import disagreement, fit_for_page, fit_mask, overlay
+from demo.lanes import QUANTIZED, Lanes, label
+from engine.cutout import cut_out
+from engine.errors import EngineError
+from engine.images import read_picture
+from engine.segmenter import Segmentation
+
+EXAMPLES = Path(__file__).parent / "examples"
+LEFT, RIGHT = "openvino-fp32", QUANTIZED
+EMPTY = """<div class="empty"><p class="empty-title">See what four runtimes make of one photo</p>
+<p>Drop in a cat or a dog, paste a picture, use the camera, or press an example. It runs at once.</p></div>"""
+UNREADABLE = """<div class="empty"><p class="empty-title">Nothing to show for this picture</p>
+<p>Try another photo; the message above says what was wrong with this one.</p></div>"""
+CODE = """```bash
+python -m engine predict cat.jpg --backend openvino-int8 --cutout
+python -m engine benchmark --photo cat.jpg
+```
+```python
+from engine import Segmenter
+
+segmentation = Segmenter.open("fastsegnet", backend="openvino-int8").predict("cat.jpg")
+segmentation.areas, segmentation.mask.shape
+```
+```python
+from gradio_client import Client, handle_file
+
+page = Client("http://127.0.0.1:7860")
+overlay, numbers = page.predict(handle_file("cat.jpg"), "openvino-int8", api_name="/predict")
+```"""
+
+CompareResult = tuple[str, str, tuple[np.ndarray, np.ndarray] | None, go.Figure | None, dict, str, dict | None]
+
+
+def photo_input(**options: object) -> gr.Image:
+    """An image input that hands the uploaded file to the engine as it is, instead of decoding it first.
+
+    So there is one door for pictures: the same formats, limits and sentences as on the command line. (The method is
+    replaced on the instance, since Gradio writes a stub file beside the source of every subclass.)
+    """
+    component = gr.Image(type="filepath", **options)
+    component.preprocess = lambda payload: None if payload is None else payload.path
+    return component
+
+
+def plainly(handler: Callable) -> Callable:
+    """Shows an `EngineError` in its own words; a bug stays a bug."""
+
+    @wraps(handler)
+    def wrapped(*args: object, **kwargs: object) -> object:
+        try:
+            return handler(*args, **kwargs)
+        except EngineError as error:
+            raise gr.Error(str(error), duration=None, print_exception=False) from error
+
+    return wrapped
+
+
+class PhotoHandlers:
+    """What the tab does, as plain functions over the lanes."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        self.lanes = lanes
+        self.compare = plainly(self.compare)
+        self.predict = plainly(self.predict)
+        self.cut_out = plainly(self.cut_out)
+
+    def compare(self, photo: str | None, left: str = LEFT, right: str = RIGHT, progress=None) -> CompareResult:
+        """Segments a photo with two backends and times all of them.
+
+        Args:
+            photo: path of the photo; None clears the page.
+            left: backend on the left of the slider, for example "openvino-fp32".
+            right: backend on the right, for example "openvino-int8".
+
+        Returns:
+            The verdict (HTML), captions (HTML), the two overlays, the latency chart, the disagreement map,
+            areas and confidence (HTML), and all figures as JSON.
+        """
+        if photo is None:
+            return "", "", None, None, gr.update(value=None), "", None
+        comparison = compare_lanes(self.lanes, photo, left, right, progress or (lambda share, what: None))
+        image = fit_for_page(comparison.picture.image)
+        masks = [fit_mask(comparison.segmentations[name].mask, image.shape[:2]) for name in (left, right)]
+        spec = self.lanes.spec
+        return (
+            verdict_html(comparison),
+            captions_html(comparison),
+            (overlay(image, masks[0], spec), overlay(image, masks[1], spec)),
+            latency_chart(comparison.samples, (left, right)),
+            gr.update(value=disagreement(image, *masks), alt_text=difference_text(comparison)),
+            areas_html(comparison),
+            comparison.numbers(),
+        )
+
+    def predict(self, photo: str, backend: str = RIGHT) -> tuple[np.ndarray, dict]:
+        """Segments a photo with one backend.
+
+        Args:
+            photo: path of the photo.
+            backend: for example "openvino-int8".
+
+        Returns:
+            The overlay, and areas (shares of the picture), confidence, size and timings as JSON.
+        """
+        segmentation = self.lanes.get(backend).predict(photo)
+        image = fit_for_page(read_picture(photo).image)
+        mask = fit_mask(segmentation.mask, image.shape[:2])
+        return overlay(image, mask, self.lanes.spec), {
+            "backend": backend,
+            "size_hw": list(segmentation.size_hw),
+            "areas": segmentation.areas,
+            "confidence": segmentation.confidence,
+            "timings_ms": segmentation.timings,
+        }
+
+    def cut_out(self, photo: str | None, backend: str, numbers: dict | None) -> tuple[str | None, ...]:
+        """Writes the files to download, at the photo's own size.
+
+        Args:
+            photo: path of the photo.
+            backend: whose mask to use.
+            numbers: what `/compare` gave as JSON.
+
+        Returns:
+            Paths of the cut-out (RGBA PNG), the mask (PNG of class ids) and the figures (JSON).
+        """
+        if photo is None:
+            return None, None, None
+        picture = read_picture(photo)
+        segmentation = self.lanes.get(backend).segment(picture)
+        folder = Path(get_upload_folder()) / secrets.token_hex(16)
+        folder.mkdir(parents=True)
+        stem = Path(photo).stem
+        paths = [folder / f"{stem}-{suffix}" for suffix in ("cutout.png", "mask.png", "figures.json")]
+        Image.fromarray(cut_out(picture.image, segmentation)).save(paths[0], compress_level=3)
+        Image.fromarray(segmentation.mask).save(paths[1], compress_level=3)
+        paths[2].write_text(json.dumps(numbers, indent=2) + "\n")
+        return tuple(str(path) for path in paths)
+
+
+def verdict_html(comparison: Comparison) -> str:
+    left, right = (comparison.segmentations[name] for name in (comparison.left, comparison.right))
+    lines = [
+        f'<p class="verdict-same">{escape(words.verdict(left, right, comparison.agreement))}</p>',
+        f'<p class="verdict-fast">{escape(words.race(comparison.left, comparison.right, comparison.medians))}</p>',
+    ]
+    if words.pets(right):
+        lines.append(f'<p class="verdict-note">{escape(words.describe(right))}</p>')
+    lines += [
+        f'<p class="verdict-note">{escape(label(name))} cannot answer here: {escape(reason)}</p>'
+        for name, reason in comparison.failures.items()
+    ]
+    return f'<div class="verdict" role="status" aria-live="polite">{"".join(lines)}</div>'
+
+
+def captions_html(comparison: Comparison) -> str:
+    """The backends on either side of the slider, with the precision that really executes."""
+    sides = [
+        f"<span><b>{mark} {escape(label(name))}</b><br>executes {escape(comparison.precisions[name])}</span>"
+        for mark, name in (("◧", comparison.left), ("◨", comparison.right))
+    ]
+    return f'<div class="captions">{"".join(sides)}</div>'
+
+
+def difference_text(comparison: Comparison) -> str:
+    left, right = label(comparison.left), label(comparison.right)
+    return f"{left} and {right} differ on {words.percent(1 - comparison.agreement)} of the pixels."
+
+
+def areas_html(comparison: Comparison) -> str:
+    """Areas and confidence of both sides as a table with bars."""
+    spec = comparison.segmentations[comparison.left].spec
+    shares = [shares_of(comparison.segmentations[name]) for name in (comparison.left, comparison.right)]
+    colors = {c.name: c.color for c in spec.objects} | {"background": "var(--body-text-color-subdued)"}
+    rows = "".join(
+        f'<tr><th scope="row">{name}</th>' + "".join(bar_cell(side[name], colors[name]) for side in shares) + "</tr>"
+        for name in shares[0]
+    )
+    sure = "".join(
+        f"<td>{confidence_text(comparison.segmentations[n])}</td>" for n in (comparison.left, comparison.right)
+    )
+    heads = "".join(f'<th scope="col">{escape(label(n))}</th>' for n in (comparison.left, comparison.right))
+    return (
+        f'<table class="areas"><thead><tr><th></th>{heads}</tr></thead><tbody>{rows}'
+        f'<tr><th scope="row">mean probability</th>{sure}</tr></tbody></table>'
+    )
+
+
+def shares_of(segmentation: Segmentation) -> dict[str, float]:
+    return {**segmentation.areas, "background": 1 - sum(segmentation.areas.values())}
+
+
+def bar_cell(share: float, color: str) -> str:
+    bar = f'<span class="bar" style="width:{share * 100:.1f}%;background:{color}"></span>'
+    return f"<td><span class='track'>{bar}</span>{words.percent(share)}</td>"
+
+
+def confidence_text(segmentation: Segmentation) -> str:
+    return "no pet" if segmentation.confidence is None else words.percent(segmentation.confidence)
+
+
+def build(lanes: Lanes) -> None:
+    """Lays the tab out inside the current `gr.Blocks` and connects it."""
+    handlers = PhotoHandlers(lanes)
+    choices = [(label(name), name) for name in lanes.names]
+    with gr.Row(elem_classes="photo"):
+        with gr.Column(scale=2, min_width=320, elem_classes="photo-input"):
+            picture = photo_input(
+                label="Photo",
+                sources=["upload", "clipboard", "webcam"],
+                height=340,
+                elem_id="photo",
+                placeholder="Drop a photo of a cat or a dog here\nor click to choose one",
+            )
+            gr.Examples(
+                [[str(path)] for path in sorted(EXAMPLES.glob("*.jpg"))],
+                inputs=[picture],
+                label="Examples",
+                api_visibility="private",
+            )
+            with gr.Row():
+                left = gr.Dropdown(choices, value=LEFT, label="Left", min_width=200, elem_id="left")
+                right = gr.Dropdown(choices, value=RIGHT, label="Right", min_width=200, elem_id="right")
+        with gr.Column(scale=3, min_width=320):
+            empty = gr.HTML(EMPTY, padding=False)
+            with gr.Column(visible=False) as results:
+                verdict = gr.HTML(elem_id="verdict", padding=False)
+                with gr.Group():
+                    captions = gr.HTML(elem_id="captions", padding=False)
+                    slider = gr.ImageSlider(
+                        show_label=False, format="jpeg", interactive=False, elem_id="slider", max_height=480,
+                        buttons=["fullscreen"],
+                    )  # fmt: skip
+                with gr.Row():
+                    chart = gr.Plot(label="Latency, median of warm rounds", elem_id="chart", scale=3, min_width=320)
+                    difference = gr.Image(
+                        label="Where they disagree", format="png", interactive=False, elem_id="difference", scale=2,
+                        min_width=220, buttons=["fullscreen"],
+                    )  # fmt: skip
+                with gr.Row(elem_classes="downloads"):
+                    cutout = gr.DownloadButton("Cut-out (PNG)", elem_id="cutout", variant="primary", min_width=120)
+                    mask = gr.DownloadButton("Mask (PNG)", elem_id="mask", min_width=120)
+                    figures = gr.DownloadButton("Figures (JSON)", elem_id="figures", min_width=120)
+                with gr.Accordion("Areas and confidence", open=False):
+                    areas = gr.HTML(elem_id="areas")
+                with gr.Accordion("All figures", open=False):
+                    numbers = gr.JSON(show_label=False, elem_id="numbers")
+            with gr.Accordion("The same from code", open=False):
+                gr.Markdown(CODE)
+
+    def compare(photo, left, right, progress=gr.Progress()):  # noqa: B008 (Gradio finds it by its default)
+        return handlers.compare(photo, left, right, lambda share, what: progress(share, desc=what))
+
+    compare.__doc__ = PhotoHandlers.compare.__doc__
+    one_at_a_time = {"concurrency_limit": 1, "concurrency_id": "cpu"}
+    compared = gr.on(
+        [picture.change, left.change, right.change],
+        compare,
+        [picture, left, right],
+        [verdict, captions, slider, chart, difference, areas, numbers],
+        api_name="compare",
+        trigger_mode="always_last",
+        show_progress_on=[verdict, empty],
+        **one_at_a_time,
+    )
+    compared.success(show_results, [picture], [empty, results], api_visibility="private", show_progress="hidden").then(
+        handlers.cut_out,
+        [picture, right, numbers],
+        [cutout, mask, figures],
+        api_name="cut_out",
+        show_progress="hidden",
+        **one_at_a_time,
+    )
+    compared.failure(hide_results, None, [empty, results], api_visibility="private", show_progress="hidden")
+
+    with gr.Column(visible=False):
+        shown, said = gr.Image(format="png"), gr.JSON()
+        gr.Button().click(handlers.predict, [picture, right], [shown, said], api_name="predict", **one_at_a_time)
+
+
+def show_results(photo: str | None) -> tuple[dict, dict]:
+    return gr.update(value=EMPTY, visible=photo is None), gr.update(visible=photo is not None)
+
+
+def hide_results() -> tuple[dict, dict]:
+    return gr.update(value=UNREADABLE, visible=True), gr.update(visible=False)

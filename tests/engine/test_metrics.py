@@ -1,0 +1,119 @@
+"""Every score against arithmetic done by hand."""
+
+import numpy as np
+import pytest
+
+from engine.metrics import IGNORE_INDEX, PetScores, boundary_iou, confusion_matrix, iou_per_class, mean_iou, outline
+
+TRIMAP = np.array([[2, 2, 2, 2], [2, 3, 3, 2], [2, 1, 1, 2], [2, 2, 2, 2]], np.uint8)  # pet 1, background 2, border 3
+MASK = np.array([[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 2, 0], [0, 0, 0, 1]], np.uint8)  # background 0, cat 1, dog 2
+TRIMAP_PREDICTION = np.array([[2, 2, 2, 2], [2, 3, 1, 2], [2, 1, 1, 2], [2, 2, 2, 3]], np.uint8)
+
+
+@pytest.fixture
+def report() -> dict:
+    scores = PetScores()
+    scores.add(TRIMAP, "cat", MASK, TRIMAP_PREDICTION)
+    return scores.report()
+
+
+def block(size: int, rows: slice, columns: slice) -> np.ndarray:
+    mask = np.zeros((size, size), bool)
+    mask[rows, columns] = True
+    return mask
+
+
+def test_confusion_counts_annotated_in_rows_and_predicted_in_columns():
+    target = np.array([0, 1, 1, IGNORE_INDEX])
+    prediction = np.array([0, 0, 1, 1])
+    # 0 -> 0 once, 1 -> 0 once, 1 -> 1 once; the last pixel is ignored.
+    assert confusion_matrix(target, prediction, 2).tolist() == [[1, 0], [1, 1]]
+
+
+def test_iou_is_intersection_over_union():
+    # Class 0: 3 on the diagonal, row 4, column 5: 3 / (4 + 5 - 3) = 1 / 2. Class 1: 4 / (6 + 5 - 4) = 4 / 7.
+    np.testing.assert_allclose(iou_per_class(np.array([[3, 1], [2, 4]])), [1 / 2, 4 / 7])
+
+
+def test_a_class_absent_from_both_is_left_out_of_the_mean():
+    # Class 0: 4 / 5; class 1: 1 / 2; class 2 has no pixel anywhere.
+    confusion = np.array([[4, 0, 0], [1, 1, 0], [0, 0, 0]])
+    assert np.isnan(iou_per_class(confusion)[2])
+    assert mean_iou(confusion) == pytest.approx((4 / 5 + 1 / 2) / 2)
+
+
+def test_binary_counts_the_border_as_pet(report):
+    # Pet: 2 + 2 pixels annotated, 5 predicted, 4 of them in both, 5 in either. 15 of 16 pixels are right.
+    assert report["binary"] == {"dataset_iou": pytest.approx(4 / 5), "mean_image_iou": pytest.approx(4 / 5)}
+    assert report["pixel_accuracy"] == pytest.approx(15 / 16)
+
+
+def test_trimap_scores_pet_background_and_border(report):
+    # Pet: 2 annotated, 3 predicted, 2 in both: 2 / 3. Background: 12, 11, 11: 11 / 12. Border: 2, 2, 1: 1 / 3.
+    assert report["trimap"]["per_class"] == {
+        "pet": pytest.approx(2 / 3),
+        "background": pytest.approx(11 / 12),
+        "border": pytest.approx(1 / 3),
+    }
+    assert report["trimap"]["mean_iou"] == pytest.approx((8 + 11 + 4) / 12 / 3)
+
+
+def test_species_ignores_the_border(report):
+    # Of the 14 pixels that count, background: 12 annotated, 11 predicted, 11 in both: 11 / 12.
+    # Cat: 2 annotated, 2 predicted, 1 in both: 1 / 3. Dog: none annotated, 1 predicted: 0.
+    assert report["species"]["per_class"] == {
+        "background": pytest.approx(11 / 12),
+        "cat": pytest.approx(1 / 3),
+        "dog": 0.0,
+    }
+    assert report["species"]["mean_iou"] == pytest.approx((11 + 4 + 0) / 12 / 3)
+
+
+def test_a_species_that_is_nowhere_is_null_and_not_in_the_mean():
+    scores = PetScores()
+    scores.add(TRIMAP, "cat", np.where(TRIMAP == 2, 0, 1).astype(np.uint8), TRIMAP)
+    assert scores.report()["species"] == {"mean_iou": 1.0, "per_class": {"background": 1.0, "cat": 1.0, "dog": None}}
+
+
+def test_dataset_iou_weighs_pixels_and_image_iou_weighs_photos():
+    scores = PetScores()
+    # The first photo finds 1 of 2 pet pixels, the second 3 of 3: (1 + 3) / (2 + 3) over all, (1 / 2 + 1) / 2 by photo.
+    for trimap, mask in (([1, 1, 2, 2], [1, 0, 0, 0]), ([1, 1, 1, 2], [1, 1, 1, 0])):
+        annotated = np.array([trimap], np.uint8)
+        scores.add(annotated, "cat", np.array([mask], np.uint8), annotated)
+    report = scores.report()
+    assert report["images"] == 2
+    assert report["binary"] == {"dataset_iou": pytest.approx(4 / 5), "mean_image_iou": pytest.approx(3 / 4)}
+
+
+def test_a_photo_without_a_pet_rightly_left_empty_counts_as_full():
+    scores = PetScores()
+    scores.add(np.full((4, 4), 2, np.uint8), "cat", np.zeros((4, 4), np.uint8), np.full((4, 4), 2, np.uint8))
+    assert scores.image_ious == [1.0]
+    assert scores.boundary_ious == [1.0]
+
+
+def test_the_outline_follows_the_edge_of_the_picture_too():
+    # All of 5 x 5 pixels: the band is one pixel wide, and 3 x 3 are inside it.
+    expected = np.ones((5, 5), bool)
+    expected[1:4, 1:4] = False
+    np.testing.assert_array_equal(outline(np.ones((5, 5), bool)), expected)
+
+
+def test_the_outline_is_as_wide_as_its_share_of_the_diagonal():
+    # The diagonal of 30 x 40 is 50; a share of 0.04 is 2 pixels, so 26 x 36 are inside the band.
+    assert np.count_nonzero(outline(np.ones((30, 40), bool), ratio=0.04)) == 30 * 40 - 26 * 36
+
+
+def test_boundary_iou_compares_the_bands_only():
+    # Two blocks of 4 x 4, one column apart. Each ring has 12 pixels; the rings share 3 in the top row and 3 in the
+    # bottom row: 6 / (12 + 12 - 6).
+    target = block(10, slice(3, 7), slice(3, 7))
+    prediction = block(10, slice(3, 7), slice(4, 8))
+    assert boundary_iou(target, prediction) == pytest.approx(6 / 18)
+
+
+def test_boundary_iou_of_a_pet_that_is_missed_is_zero(report):
+    assert boundary_iou(block(10, slice(3, 7), slice(3, 7)), np.zeros((10, 10), bool)) == 0.0
+    # In the 4 x 4 example nothing is inside a band, so it is the IoU of the masks: 4 / 5.
+    assert report["boundary_iou"] == pytest.approx(4 / 5)

@@ -1,0 +1,160 @@
+"""A picture in, a segmentation out, at the picture's own size."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine import Segmenter as exported_segmenter
+from engine.backends.fake import FakeBackend
+from engine.cutout import cut_out
+from engine.errors import InferenceError, InputError
+from engine.images import Picture, read_picture
+from engine.segmenter import DEFAULT_BACKEND, Segmenter, preprocess
+
+BLACK, GREY, BLUISH = (0, 0, 0), (200, 200, 200), (150, 200, 250)
+
+
+@pytest.fixture
+def fake(segmenter_on) -> Segmenter:
+    return segmenter_on("fake")
+
+
+@pytest.fixture
+def stripes() -> np.ndarray:
+    """256 x 256 pixels, the model's size: half background, a quarter cat, a quarter dog to the fake backend."""
+    image = np.zeros((256, 256, 3), np.uint8)
+    image[:, 128:192], image[:, 192:] = GREY, BLUISH
+    return image
+
+
+@pytest.mark.parametrize("size_hw", [(80, 96), (16, 16), (300, 17), (700, 500)])
+def test_the_mask_has_the_size_of_the_picture(fake, drawn_pet, size_hw):
+    segmentation = fake.predict(drawn_pet(size_hw=size_hw)[0])
+    assert segmentation.mask.shape == size_hw
+    assert segmentation.mask.dtype == np.uint8
+    assert segmentation.size_hw == size_hw
+    assert segmentation.logits.shape == (4, 256, 256)
+
+
+def test_a_photo_of_12_megapixels_gets_a_mask_of_its_own_size(fake, drawn_pet, encoded):
+    data = encoded(drawn_pet(size_hw=(3000, 4000))[0], quality=80)
+    assert fake.predict(data).mask.shape == (3000, 4000)
+
+
+def test_areas_are_shares_of_the_picture(fake, stripes):
+    # Grey: cat (200 - 128) / 16 = 4.5 and dog the same, which is cat's. Bluish: dog 4.5 + (250 - 150) / 16 is more.
+    assert fake.predict(stripes).areas == {"cat": 0.25, "dog": 0.25}
+    assert fake.predict(np.full((20, 30, 3), BLACK, np.uint8)).areas == {"cat": 0.0, "dog": 0.0}
+    assert fake.predict(np.full((20, 30, 3), GREY, np.uint8)).areas == {"cat": 1.0, "dog": 0.0}
+
+
+def test_timings_are_of_the_four_stages(fake, drawn_pet, encoded):
+    timings = fake.predict(encoded(drawn_pet()[0])).timings
+    assert list(timings) == ["read", "preprocess", "infer", "postprocess"]
+    assert all(type(ms) is float and ms > 0 for ms in timings.values())
+
+
+def test_a_picture_that_is_read_already_takes_no_time_to_read(fake, stripes):
+    assert fake.segment(Picture(stripes, (256, 256))).timings["read"] == 0
+
+
+def test_probabilities_are_computed_when_asked_for(fake, stripes):
+    segmentation = fake.predict(stripes)
+    assert "probabilities" not in vars(segmentation)
+    # Grey: 1 for the background to e^4.5 for cat and dog each; the border's e^-10 is nothing beside them.
+    total = 1 + 2 * np.exp(4.5) + np.exp(-10)
+    expected = np.array([1, np.exp(4.5), np.exp(4.5), np.exp(-10)]) / total
+    np.testing.assert_allclose(segmentation.probabilities[:, 10, 150], expected, rtol=1e-4)
+    assert segmentation.probabilities is segmentation.probabilities
+
+
+def test_probabilities_have_the_size_of_the_picture(fake, drawn_pet):
+    assert fake.predict(drawn_pet(size_hw=(50, 70))[0]).probabilities.shape == (4, 50, 70)
+
+
+def test_confidence_is_of_the_pixels_that_are_an_object(fake):
+    # p(background) of grey is 1 / (1 + 2 e^4.5 + e^-10).
+    expected = 1 - 1 / (1 + 2 * np.exp(4.5) + np.exp(-10))
+    assert fake.predict(np.full((20, 30, 3), GREY, np.uint8)).confidence == pytest.approx(expected, rel=1e-4)
+    assert fake.predict(np.full((20, 30, 3), BLACK, np.uint8)).confidence is None
+
+
+def test_path_bytes_and_array_give_the_same_answer(segmenter_on, drawn_pet, encoded, tmp_path):
+    image, _ = drawn_pet(size_hw=(150, 200))
+    path = tmp_path / "pet.png"
+    path.write_bytes(encoded(image, "PNG"))
+    segmenter = segmenter_on("openvino-fp32")
+    expected = segmenter.predict(image)
+    for source in (path, str(path), path.read_bytes()):
+        segmentation = segmenter.predict(source)
+        np.testing.assert_array_equal(segmentation.mask, expected.mask)
+        np.testing.assert_allclose(segmentation.logits, expected.logits, atol=1e-4)
+
+
+def test_a_jpeg_decoded_at_a_reduced_scale_gives_the_mask_of_the_full_one(segmenter_on, drawn_pet, encoded):
+    data = encoded(drawn_pet(size_hw=(1200, 1600))[0], quality=90)
+    segmenter = segmenter_on("openvino-fp32")
+    assert read_picture(data, segmenter.spec.size_hw).image.shape == (300, 400, 3)
+    reduced, full = segmenter.predict(data).mask, segmenter.segment(read_picture(data)).mask
+    assert (reduced == full).mean() >= 0.99
+
+
+def test_the_network_gets_the_picture_stretched_to_its_size(drawn_pet):
+    image, _ = drawn_pet(size_hw=(300, 400))
+    batch = preprocess(image, (64, 96))
+    assert batch.shape == (1, 64, 96, 3)
+    assert batch.dtype == np.uint8
+    # Left and right halves of one colour each stay where they were.
+    halves = np.zeros((300, 400, 3), np.uint8)
+    halves[:, 200:] = 255
+    assert (preprocess(halves, (64, 96))[0, :, :46] == 0).all()
+    assert (preprocess(halves, (64, 96))[0, :, 50:] == 255).all()
+
+
+def test_a_picture_of_the_models_size_goes_in_as_it_is(stripes):
+    np.testing.assert_array_equal(preprocess(stripes, (256, 256))[0], stripes)
+
+
+def test_an_array_seen_backwards_is_segmented(fake, stripes):
+    # A view with negative strides: what a mirrored webcam picture is.
+    np.testing.assert_array_equal(fake.predict(stripes[:, ::-1]).mask, fake.predict(stripes).mask[:, ::-1])
+
+
+def test_a_bad_picture_is_refused(fake):
+    with pytest.raises(InputError, match="The picture is empty"):
+        fake.predict(b"")
+
+
+def test_a_failing_runtime_is_an_inference_error(model, stripes):
+    with pytest.raises(InferenceError, match="no memory left"):
+        Segmenter(model.spec, FakeBackend(MemoryError("no memory left"))).predict(stripes)
+
+
+def test_a_model_without_a_dog_gives_the_area_of_its_cat_only(model, stripes):
+    classes = [c for c in model.spec.classes if c.name != "dog"]
+    segmenter = Segmenter(replace(model.spec, classes=classes), FakeBackend())
+    assert segmenter.predict(stripes).areas == {"cat": 0.5}
+
+
+def test_the_five_line_example_opens_the_default_backend(drawn_pet):
+    segmenter = exported_segmenter.open()
+    assert DEFAULT_BACKEND == "openvino-int8"
+    assert segmenter.describe().precision.startswith("INT8")
+    assert set(segmenter.predict(drawn_pet()[0]).areas) == {"cat", "dog"}
+
+
+def test_a_cutout_is_opaque_on_the_pet_and_clear_around_it(fake, stripes):
+    # Grey has p(background) 0.005, so opacity (0.995 - 0.25) / 0.5 > 1; black has cat -8 and p(background) 0.999.
+    rgba = cut_out(stripes, fake.predict(stripes))
+    assert rgba.shape == (256, 256, 4)
+    np.testing.assert_array_equal(rgba[:, :, :3], stripes)
+    assert (rgba[:, 128:, 3] == 255).all()
+    assert (rgba[:, :128, 3] == 0).all()
+
+
+def test_the_edge_of_a_cutout_is_soft(fake):
+    # Brightness 117: cat and dog (117 - 128) / 16 = -0.6875 each, p(background) = 1 / (1 + 2 e^-0.6875) = 0.4986;
+    # opacity (0.5014 - 0.25) / 0.5 = 0.5028, of 255: 128.
+    image = np.full((256, 256, 3), 117, np.uint8)
+    assert (cut_out(image, fake.predict(image))[:, :, 3] == 128).all()

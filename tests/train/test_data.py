@@ -1,0 +1,172 @@
+"""Splits share no picture, the cache is there whole or not at all, transforms move picture and mask together."""
+
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+from engine.dataset import CLASSES, FOLDER, Pet, read_split
+from engine.errors import InputError
+from train import data
+from train.data import HashedPet, PetCache, PetPictures, class_mask, open_cache, read_trainval, split
+
+# A colour for each class id, so that a picture tells its own mask.
+COLORS = torch.tensor([[10, 200, 10], [240, 20, 20], [20, 20, 240], [250, 250, 250]], dtype=torch.uint8)
+
+
+def hashed(row: int, sha256: str) -> HashedPet:
+    return HashedPet(row, sha256, pet=None)
+
+
+@pytest.fixture
+def by_hash() -> list[HashedPet]:
+    """Of hashes 0x00 to 0x3f, those divisible by 20 are 0, 20, 40 and 60: validation."""
+    return [hashed(row, f"{row:08x}{row:056x}") for row in range(64)]
+
+
+@pytest.fixture
+def blocks() -> np.ndarray:
+    """uint8 (320, 320, 4): blocks of 40 pixels, each the colour of its class, then its class id."""
+    ids = np.random.default_rng(0).integers(0, 4, (8, 8)).repeat(40, axis=0).repeat(40, axis=1)
+    return np.dstack([COLORS.numpy()[ids], ids.astype(np.uint8)])
+
+
+@pytest.fixture
+def pictures(blocks) -> PetPictures:
+    cache = PetCache(np.stack([blocks, blocks[::-1]]), [])
+    return PetPictures(cache, [hashed(0, "0"), hashed(1, "1")], data.training_transforms(64), seed=0)
+
+
+def names(pets: list[HashedPet]) -> set[str]:
+    return {pet.sha256 for pet in pets}
+
+
+def test_one_picture_in_twenty_is_for_validation_by_its_hash(by_hash):
+    assert [pet.row for pet in split(by_hash, "validation")] == [0, 20, 40, 60]
+    assert len(split(by_hash, "training")) == 60
+    assert not names(split(by_hash, "validation")) & names(split(by_hash, "training"))
+
+
+def test_splits_do_not_depend_on_the_order(by_hash):
+    for name in ("training", "validation", "calibration"):
+        assert names(split(by_hash[::-1], name)) == names(split(by_hash, name))
+
+
+def test_calibration_is_a_part_of_training(by_hash, monkeypatch):
+    monkeypatch.setattr(data, "CALIBRATION_IMAGES", 7)
+    calibration = split(by_hash, "calibration")
+    assert len(calibration) == 7
+    assert names(calibration) < names(split(by_hash, "training"))
+
+
+def test_the_same_bytes_under_two_names_fall_on_one_side(drawn_dataset):
+    folder = drawn_dataset / FOLDER
+    listing = folder / "annotations" / "trainval.txt"
+    lines = listing.read_text()
+    for pet in read_split(drawn_dataset, "trainval"):
+        for path in (pet.photo, pet.trimap_path):
+            path.with_stem(f"again_{pet.name}").write_bytes(path.read_bytes())
+    listing.write_text(lines + "".join(f"again_{line}\n" for line in lines.splitlines()))
+    pets = read_trainval(drawn_dataset)
+    assert len(pets) == 8
+    assert not names(split(pets, "training")) & names(split(pets, "validation"))
+    assert [pet.sha256 for pet in pets[:4]] == [pet.sha256 for pet in pets[4:]]
+
+
+def test_the_drawn_dataset_has_pictures_on_both_sides(shared_dataset):
+    pets = read_trainval(shared_dataset)
+    assert (len(split(pets, "training")), len(split(pets, "validation"))) == (10, 2)
+
+
+@pytest.mark.parametrize(("species", "expected"), [("cat", [1, 0, 3]), ("dog", [2, 0, 3])])
+def test_a_class_mask_names_the_pet_by_its_species(species, expected):
+    # Trimap 1 = pet, 2 = background, 3 = border; classes background, cat, dog, border.
+    assert CLASSES == ("background", "cat", "dog", "border")
+    assert class_mask(np.array([[1, 2, 3]], np.uint8), species).tolist() == [expected]
+
+
+def test_the_cache_holds_pictures_and_class_ids(shared_dataset, tmp_path):
+    cache = open_cache(shared_dataset, tmp_path)
+    assert cache.pixels.shape == (12, 320, 320, 4)
+    pet: Pet = cache.pets[1].pet
+    assert set(np.unique(cache.pixels[1, :, :, 3])) == {0, CLASSES.index(pet.species), 3}
+    with Image.open(pet.photo) as photo:
+        expected = np.asarray(photo.resize((320, 320), Image.Resampling.BILINEAR))
+    np.testing.assert_array_equal(cache.pixels[1, :, :, :3], expected)
+
+
+def test_the_cache_is_written_once(shared_dataset, tmp_path):
+    open_cache(shared_dataset, tmp_path)
+    (path,) = tmp_path.iterdir()
+    written = path.stat().st_mtime_ns
+    open_cache(shared_dataset, tmp_path)
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.stat().st_mtime_ns == written
+
+
+def test_a_cache_that_fails_leaves_nothing(drawn_dataset, tmp_path):
+    last = read_split(drawn_dataset, "trainval")[-1]
+    last.trimap_path.write_bytes(b"")
+    with pytest.raises(InputError, match=f"The trimap .*{last.name}.png cannot be read"):
+        open_cache(drawn_dataset, tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_download_that_fails_is_told_with_the_folder(monkeypatch, tmp_path):
+    def offline(root, download):
+        raise URLError("Name or service not known")
+
+    monkeypatch.setattr(data, "OxfordIIITPet", offline)
+    with pytest.raises(InputError, match=r"holds no whole oxford-iiit-pet/ and the download failed .* Name the folder"):
+        read_trainval(tmp_path / "pets")
+
+
+def test_transforms_keep_picture_and_mask_aligned(blocks):
+    geometric = (v2.ScaleJitter, v2.RandomCrop, v2.RandomHorizontalFlip)
+    transforms = v2.Compose([t for t in data.training_transforms(64).transforms if isinstance(t, geometric)])
+    assert len(transforms.transforms) == 3
+    pixels = torch.from_numpy(blocks).permute(2, 0, 1)
+    for seed in range(20):
+        torch.manual_seed(seed)
+        image, mask = transforms(tv_tensors.Image(pixels[:3]), tv_tensors.Mask(pixels[3]))
+        assert image.shape == (3, 64, 64)
+        assert mask.shape == (64, 64)
+        distance = (image.permute(1, 2, 0)[:, :, None].int() - COLORS.int()).abs().sum(dim=-1)
+        # Only where a block's edge was smoothed may the nearest colour be another's.
+        is_pure = distance.min(dim=-1).values < 20
+        assert is_pure.float().mean() > 0.3
+        assert torch.equal(distance.argmin(dim=-1)[is_pure], mask[is_pure].long())
+
+
+def test_an_item_is_a_picture_and_its_class_ids(pictures):
+    image, mask = pictures[0]
+    assert len(pictures) == 2
+    assert (image.dtype, tuple(image.shape)) == (torch.uint8, (64, 64, 3))
+    assert (mask.dtype, tuple(mask.shape)) == (torch.int64, (64, 64))
+    assert set(mask.unique().tolist()) <= {0, 1, 2, 3}
+
+
+def test_an_item_depends_on_seed_epoch_and_index_only(pictures):
+    image, mask = pictures[0]
+    torch.manual_seed(99)
+    pictures[1]
+    again_image, again_mask = pictures[0]
+    assert torch.equal(image, again_image)
+    assert torch.equal(mask, again_mask)
+
+    pictures.epoch = 1
+    assert not torch.equal(image, pictures[0][0])
+    pictures.epoch, pictures.seed = 0, 1
+    assert not torch.equal(image, pictures[0][0])
+
+
+def test_drawing_an_item_leaves_the_random_state_alone(pictures):
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    pictures[0]
+    assert torch.equal(torch.rand(1), expected)
