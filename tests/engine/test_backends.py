@@ -58,8 +58,9 @@ def test_a_batch_of_three_equals_three_batches_of_one(backend, pets):
 def test_logits_are_the_callers_own(backend, pets, count):
     first = backend.infer(pets[:count])
     kept = first.copy()
-    backend.infer(pets[2 : 2 + count])
-    np.testing.assert_array_equal(first, kept)  # a later call does not write into it
+    for _ in range(8):  # more often than OpenVINO has requests
+        backend.infer(pets[2 : 2 + count])
+    np.testing.assert_array_equal(first, kept)
     first[:] = 7
     np.testing.assert_allclose(backend.infer(pets[:count]), kept, atol=ROUNDING)
 
@@ -133,7 +134,7 @@ def test_a_runtime_that_fails_says_so_with_the_cause(segmenter_on, name):
 @pytest.mark.parametrize("name", [*EXACT, "openvino-int8"])
 def test_a_backend_works_on_after_a_failure(segmenter_on, pets, name):
     backend = segmenter_on(name).backend
-    for _ in range(5):  # more often than OpenVINO has requests
+    for _ in range(8):
         with pytest.raises(InferenceError):
             backend.infer(np.zeros((1, 8, 8, 5), np.uint8))
     assert backend.infer(pets[:1]).shape == (1, 4, *SIZE)

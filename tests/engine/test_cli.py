@@ -93,8 +93,8 @@ def test_photos_of_one_name_do_not_overwrite_each_other(tmp_path, photo, out):
     assert sizes == {
         "tom-mask.png": (120, 160),
         "tom-cutout.png": (120, 160),
-        "tom-mask-2.png": (30, 40),
-        "tom-cutout-2.png": (30, 40),
+        "tom-2-mask.png": (30, 40),
+        "tom-2-cutout.png": (30, 40),
     }
 
 
