@@ -4,7 +4,6 @@ import json
 import secrets
 from collections.abc import Callable
 from functools import wraps
-from html import escape
 from pathlib import Path
 
 import gradio as gr
@@ -13,22 +12,17 @@ import plotly.graph_objects as go
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from demo import words
 from demo.charts import latency_chart
-from demo.comparison import Comparison, compare_lanes
+from demo.comparison import compare_lanes
 from demo.drawing import disagreement, fit_for_page, fit_mask, overlay
 from demo.lanes import QUANTIZED, Lanes, label
+from demo.markup import EMPTY, UNREADABLE, areas_html, captions_html, difference_text, verdict_html
 from engine.cutout import cut_out
 from engine.errors import EngineError
 from engine.images import read_picture
-from engine.segmenter import Segmentation
 
 EXAMPLES = Path(__file__).parent / "examples"
 LEFT, RIGHT = "openvino-fp32", QUANTIZED
-EMPTY = """<div class="empty"><p class="empty-title">See what four runtimes make of one photo</p>
-<p>Drop in a cat or a dog, paste a picture, use the camera, or press an example. It runs at once.</p></div>"""
-UNREADABLE = """<div class="empty"><p class="empty-title">Nothing to show for this picture</p>
-<p>Try another photo; the message above says what was wrong with this one.</p></div>"""
 CODE = """```bash
 python -m engine predict cat.jpg --backend openvino-int8 --cutout
 python -m engine benchmark --photo cat.jpg
@@ -78,10 +72,8 @@ class PhotoHandlers:
 
     def __init__(self, lanes: Lanes) -> None:
         self.lanes = lanes
-        self.compare = plainly(self.compare)
-        self.predict = plainly(self.predict)
-        self.cut_out = plainly(self.cut_out)
 
+    @plainly
     def compare(self, photo: str | None, left: str = LEFT, right: str = RIGHT, progress=None) -> CompareResult:
         """Segments a photo with two backends and times all of them.
 
@@ -110,6 +102,7 @@ class PhotoHandlers:
             comparison.numbers(),
         )
 
+    @plainly
     def predict(self, photo: str, backend: str = RIGHT) -> tuple[np.ndarray, dict]:
         """Segments a photo with one backend.
 
@@ -131,6 +124,7 @@ class PhotoHandlers:
             "timings_ms": segmentation.timings,
         }
 
+    @plainly
     def cut_out(self, photo: str | None, backend: str, numbers: dict | None) -> tuple[str | None, ...]:
         """Writes the files to download, at the photo's own size.
 
@@ -154,67 +148,6 @@ class PhotoHandlers:
         Image.fromarray(segmentation.mask).save(paths[1], compress_level=3)
         paths[2].write_text(json.dumps(numbers, indent=2) + "\n")
         return tuple(str(path) for path in paths)
-
-
-def verdict_html(comparison: Comparison) -> str:
-    left, right = (comparison.segmentations[name] for name in (comparison.left, comparison.right))
-    lines = [
-        f'<p class="verdict-same">{escape(words.verdict(left, right, comparison.agreement))}</p>',
-        f'<p class="verdict-fast">{escape(words.race(comparison.left, comparison.right, comparison.medians))}</p>',
-    ]
-    if words.pets(right):
-        lines.append(f'<p class="verdict-note">{escape(words.describe(right))}</p>')
-    lines += [
-        f'<p class="verdict-note">{escape(label(name))} cannot answer here: {escape(reason)}</p>'
-        for name, reason in comparison.failures.items()
-    ]
-    return f'<div class="verdict" role="status" aria-live="polite">{"".join(lines)}</div>'
-
-
-def captions_html(comparison: Comparison) -> str:
-    """The backends on either side of the slider, with the precision that really executes."""
-    sides = [
-        f"<span><b>{mark} {escape(label(name))}</b><br>executes {escape(comparison.precisions[name])}</span>"
-        for mark, name in (("◧", comparison.left), ("◨", comparison.right))
-    ]
-    return f'<div class="captions">{"".join(sides)}</div>'
-
-
-def difference_text(comparison: Comparison) -> str:
-    left, right = label(comparison.left), label(comparison.right)
-    return f"{left} and {right} differ on {words.percent(1 - comparison.agreement)} of the pixels."
-
-
-def areas_html(comparison: Comparison) -> str:
-    """Areas and confidence of both sides as a table with bars."""
-    spec = comparison.segmentations[comparison.left].spec
-    shares = [shares_of(comparison.segmentations[name]) for name in (comparison.left, comparison.right)]
-    colors = {c.name: c.color for c in spec.objects} | {"background": "var(--body-text-color-subdued)"}
-    rows = "".join(
-        f'<tr><th scope="row">{name}</th>' + "".join(bar_cell(side[name], colors[name]) for side in shares) + "</tr>"
-        for name in shares[0]
-    )
-    sure = "".join(
-        f"<td>{confidence_text(comparison.segmentations[n])}</td>" for n in (comparison.left, comparison.right)
-    )
-    heads = "".join(f'<th scope="col">{escape(label(n))}</th>' for n in (comparison.left, comparison.right))
-    return (
-        f'<table class="areas"><thead><tr><th></th>{heads}</tr></thead><tbody>{rows}'
-        f'<tr><th scope="row">mean probability</th>{sure}</tr></tbody></table>'
-    )
-
-
-def shares_of(segmentation: Segmentation) -> dict[str, float]:
-    return {**segmentation.areas, "background": 1 - sum(segmentation.areas.values())}
-
-
-def bar_cell(share: float, color: str) -> str:
-    bar = f'<span class="bar" style="width:{share * 100:.1f}%;background:{color}"></span>'
-    return f"<td><span class='track'>{bar}</span>{words.percent(share)}</td>"
-
-
-def confidence_text(segmentation: Segmentation) -> str:
-    return "no pet" if segmentation.confidence is None else words.percent(segmentation.confidence)
 
 
 def build(lanes: Lanes) -> None:

@@ -40,10 +40,15 @@ class OpenVINOBackend:
     def infer(self, batch: np.ndarray) -> np.ndarray:
         try:
             with self._request() as request:
-                logits = [request.infer([image[None]], share_inputs=True)[0].copy() for image in batch]
+                logits = [self._infer_one(request, image[None]) for image in batch]
         except Exception as exc:
             raise InferenceError(f"OpenVINO failed on a batch {batch.shape} ({exc}).") from exc
         return logits[0] if len(logits) == 1 else np.concatenate(logits)
+
+    @staticmethod
+    def _infer_one(request: ov.InferRequest, batch: np.ndarray) -> np.ndarray:
+        shared = request.infer([batch], share_inputs=True, share_outputs=True)[0]
+        return shared.copy()  # the request writes its next answer to the same place
 
     def describe(self) -> BackendInfo:
         return BackendInfo(
