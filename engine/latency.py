@@ -1,7 +1,9 @@
 """How long backends take, so that the comparison is fair.
 
 Backends run in turn, in random order within each round, so that a busy moment of the machine strikes all alike. Each is
-warm before the first round. What is reported are medians, tails and ratios with a bootstrap interval, not means.
+warm before the first round, and each timed call follows an untimed one of the same backend: the threads of the backend
+before it (OpenMP's spin for a while after PyTorch's last layer) would slow it otherwise, OpenVINO INT8 by half on two
+cores. What is reported are medians, tails and ratios with a bootstrap interval, not means.
 """
 
 import time
@@ -63,6 +65,7 @@ def measure(
     done = 0
     while done < rounds or (seconds is not None and time.perf_counter() - started < seconds):
         for name in rng.permutation(list(segmenters)):
+            segmenters[name].segment(picture)
             timings = segmenters[name].segment(picture).timings
             samples[name].append([timings[stage] for stage in STAGES])
         done += 1

@@ -96,26 +96,34 @@ def test_the_verdict_puts_the_interval_in_words(ratio, low, high, words):
     assert verdict(ratio, low, high) == words
 
 
+def rounds_of(calls: list[str]) -> list[list[str]]:
+    """The calls of each round: every backend twice, since an untimed call goes before the timed one."""
+    length = 2 * len(NAMES)
+    measured = calls[-ROUNDS * length :]
+    return [measured[i : i + length] for i in range(0, len(measured), length)]
+
+
 def test_every_backend_runs_every_round(segmenters, calls, picture):
     result = measure(segmenters, picture, rounds=ROUNDS)
     assert list(result) == list(NAMES)
     assert all(rows.shape == (ROUNDS, 3) for rows in result.values())
     assert all((rows > 0).all() for rows in result.values())
-    measured = calls[-ROUNDS * len(NAMES) :]
-    assert all(measured.count(name) == ROUNDS for name in NAMES)
+    assert all(sorted(calls_of_round) == sorted(NAMES * 2) for calls_of_round in rounds_of(calls))
+
+
+def test_a_timed_call_follows_an_untimed_one_of_the_same_backend(segmenters, calls, picture):
+    measure(segmenters, picture, rounds=ROUNDS)
+    assert all(order[::2] == order[1::2] for order in rounds_of(calls))
 
 
 def test_the_order_differs_between_rounds(segmenters, calls, picture):
     measure(segmenters, picture, rounds=ROUNDS)
-    measured = calls[-ROUNDS * len(NAMES) :]
-    orders = [tuple(measured[i : i + len(NAMES)]) for i in range(0, len(measured), len(NAMES))]
-    assert all(sorted(order) == sorted(NAMES) for order in orders)
-    assert len(set(orders)) > 2
+    assert len({tuple(order) for order in rounds_of(calls)}) > 2
 
 
 def test_every_backend_is_warm_before_the_first_round(segmenters, calls, picture):
     measure(segmenters, picture, rounds=ROUNDS)
-    before = calls[: -ROUNDS * len(NAMES)]
+    before = calls[: -ROUNDS * 2 * len(NAMES)]
     assert all(before.count(name) >= 3 for name in NAMES)
 
 
