@@ -88,14 +88,15 @@ engine. Binary counts the border as pet; trimap is pet, background and border; s
 
 ## Training
 
-{spec.training["dataset"]}. {spec.training["split"].capitalize()}. The test split was used for nothing but the scores
-above. The encoder starts from {SOURCES.get(settings["encoder_weights"], settings["encoder_weights"])}.
+{spec.training["dataset"]}. {spec.training["split"]}.
+The test split was used for nothing but the scores above. The encoder starts from {SOURCES.get(settings["encoder_weights"], settings["encoder_weights"])}.
 {settings["epochs"]} epochs, batches of {settings["batch_size"]}, {settings["size"]} px, AdamW, cosine schedule, cross
 entropy, moving average of the weights.
 
-INT8 is NNCF's post-training quantization, preset {quantization.get("preset", "-")}, calibrated on
+INT8 is NNCF's post-training quantization, preset {quantization.get("preset", "-")},
+{quantization.get("bias_correction", "-")} bias correction, calibrated on
 {len(quantization.get("calibration_sha256", []))} of the training pictures (their hashes are in model.json). On the
-machine that made it, {quantization.get("executes", "-")}.
+machine that made it, it executes {quantization.get("executes", "-")}.
 
 To make this folder again (`ROOT` holds `oxford-iiit-pet/`):
 

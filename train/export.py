@@ -194,7 +194,7 @@ def make_spec(name, model_version, network, weights, size, artefacts) -> ModelSp
         artefacts=artefacts,
         training={
             "dataset": "Oxford-IIIT Pet (Parkhi, Vedaldi, Zisserman, Jawahar, CVPR 2012), CC BY-SA 4.0",
-            "split": f"trainval less one picture in twenty, by sha256, for validation ({dataset.FOLDER})",
+            "split": "Trainval less one picture in twenty, by sha256, for validation",
             "settings": settings,
             "validation": weights["history"][-1],
         },
