@@ -89,7 +89,8 @@ engine. Binary counts the border as pet; trimap is pet, background and border; s
 ## Training
 
 {spec.training["dataset"]}. {spec.training["split"]}.
-The test split was used for nothing but the scores above. The encoder starts from {SOURCES.get(settings["encoder_weights"], settings["encoder_weights"])}.
+The test split was used for nothing but the scores above. The encoder starts from
+{SOURCES.get(settings["encoder_weights"], settings["encoder_weights"])}.
 {settings["epochs"]} epochs, batches of {settings["batch_size"]}, {settings["size"]} px, AdamW, cosine schedule, cross
 entropy, moving average of the weights.
 

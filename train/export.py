@@ -25,7 +25,6 @@ import numpy as np
 import openvino as ov
 import torch
 
-from engine import dataset
 from engine.backends import open_backend
 from engine.errors import InferenceError, InputError
 from engine.spec import ArtefactSpec, ClassSpec, Model, ModelSpec, sha256_of
