@@ -11,6 +11,9 @@ import cv2
 import numpy as np
 
 MAX_LOG_ODDS = 60.0  # exp() of more overflows float32; p is 1 within float32 long before
+# Log-odds are upsampled as int16 in steps of 1/512, which moves p(background) = 0.5 by 0.0005 at the most and halves
+# the memory of float32: at 12 megapixels that is what the time goes for.
+STEPS = 512
 
 
 def resize_planes(planes: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
@@ -54,14 +57,17 @@ def mask_from_logits(logits: np.ndarray, size_hw: tuple[int, int], num_objects: 
         size_hw: the picture's own height and width.
         num_objects: how many classes after the background are objects (2: cat, dog).
     """
-    log_odds = object_log_odds(logits)
-    is_object = resize_planes(log_odds[None], size_hw)[0] > 0
+    log_odds, objects = object_log_odds(logits), logits[1 : 1 + num_objects]
+    if shrinks(log_odds.shape, size_hw):
+        is_object = resize_planes(log_odds[None], size_hw)[0] > 0
+        only = None
+    else:
+        is_object = cv2.resize(np.rint(log_odds * STEPS).astype(np.int16), size_hw[::-1]) > 0
+        only = only_object(objects, log_odds)
     mask = is_object.view(np.uint8)
-    if (only := only_object(logits[1 : 1 + num_objects], log_odds)) is not None and not shrinks(
-        log_odds.shape, size_hw
-    ):
-        return mask * np.uint8(only) if only > 1 else mask
-    return mask * leading(resize_planes(logits[1 : 1 + num_objects], size_hw))
+    if only == 1:
+        return mask
+    return mask * (np.uint8(only) if only else leading(resize_planes(objects, size_hw)))
 
 
 def leading(objects: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from engine.postprocess import (
+    STEPS,
     mask_from_logits,
     object_log_odds,
     probabilities_from_logits,
@@ -56,9 +57,9 @@ def test_a_larger_mask_is_the_upsampled_log_odds_thresholded(cat_lead, classes):
     log_odds = upsampled_by_pillow(object_log_odds(logits), (23, 37))
     cat, dog = (upsampled_by_pillow(plane, (23, 37)) for plane in logits[1:3])
     expected = np.where(log_odds > 0, np.where(dog > cat, 2, 1), 0)
-    # Two implementations of one resize may differ in the last bits.
-    is_clear = (abs(log_odds) > 1e-4) & (abs(dog - cat) > 1e-4)
-    assert is_clear.mean() > 0.99
+    # Two implementations of one resize may differ in the last bits; the log-odds are upsampled in steps.
+    is_clear = (abs(log_odds) > 2 / STEPS) & (abs(dog - cat) > 1e-4)
+    assert is_clear.mean() > 0.98
     np.testing.assert_array_equal(mask[is_clear], expected[is_clear])
     assert set(np.unique(mask)) == classes
 

@@ -21,10 +21,11 @@ def fake(segmenter_on) -> Segmenter:
 
 
 @pytest.fixture
-def stripes() -> np.ndarray:
-    """256 x 256 pixels, the model's size: half background, a quarter cat, a quarter dog to the fake backend."""
-    image = np.zeros((256, 256, 3), np.uint8)
-    image[:, 128:192], image[:, 192:] = GREY, BLUISH
+def stripes(model) -> np.ndarray:
+    """Of the model's size: half background, a quarter cat, a quarter dog to the fake backend."""
+    height, width = model.spec.size_hw
+    image = np.zeros((height, width, 3), np.uint8)
+    image[:, width // 2 : width * 3 // 4], image[:, width * 3 // 4 :] = GREY, BLUISH
     return image
 
 
@@ -34,7 +35,7 @@ def test_the_mask_has_the_size_of_the_picture(fake, drawn_pet, size_hw):
     assert segmentation.mask.shape == size_hw
     assert segmentation.mask.dtype == np.uint8
     assert segmentation.size_hw == size_hw
-    assert segmentation.logits.shape == (4, 256, 256)
+    assert segmentation.logits.shape == (4, *fake.spec.size_hw)
 
 
 def test_a_photo_of_12_megapixels_gets_a_mask_of_its_own_size(fake, drawn_pet, encoded):
@@ -56,7 +57,7 @@ def test_timings_are_of_the_four_stages(fake, drawn_pet, encoded):
 
 
 def test_a_picture_that_is_read_already_takes_no_time_to_read(fake, stripes):
-    assert fake.segment(Picture(stripes, (256, 256))).timings["read"] == 0
+    assert fake.segment(Picture(stripes, stripes.shape[:2])).timings["read"] == 0
 
 
 def test_probabilities_are_computed_when_asked_for(fake, stripes):
@@ -65,7 +66,7 @@ def test_probabilities_are_computed_when_asked_for(fake, stripes):
     # Grey: 1 for the background to e^4.5 for cat and dog each; the border's e^-10 is nothing beside them.
     total = 1 + 2 * np.exp(4.5) + np.exp(-10)
     expected = np.array([1, np.exp(4.5), np.exp(4.5), np.exp(-10)]) / total
-    np.testing.assert_allclose(segmentation.probabilities[:, 10, 150], expected, rtol=1e-4)
+    np.testing.assert_allclose(segmentation.probabilities[:, 10, stripes.shape[1] * 5 // 8], expected, rtol=1e-4)
     assert segmentation.probabilities is segmentation.probabilities
 
 
@@ -93,9 +94,10 @@ def test_path_bytes_and_array_give_the_same_answer(segmenter_on, drawn_pet, enco
 
 
 def test_a_jpeg_decoded_at_a_reduced_scale_gives_the_mask_of_the_full_one(segmenter_on, drawn_pet, encoded):
-    data = encoded(drawn_pet(size_hw=(1200, 1600))[0], quality=90)
     segmenter = segmenter_on("openvino-fp32")
-    assert read_picture(data, segmenter.spec.size_hw).image.shape == (300, 400, 3)
+    height, width = (4 * side + 80 for side in segmenter.spec.size_hw)
+    data = encoded(drawn_pet(size_hw=(height, width))[0], quality=90)
+    assert read_picture(data, segmenter.spec.size_hw).image.shape == (height // 4, width // 4, 3)
     reduced, full = segmenter.predict(data).mask, segmenter.segment(read_picture(data)).mask
     assert (reduced == full).mean() >= 0.99
 
@@ -113,7 +115,7 @@ def test_the_network_gets_the_picture_stretched_to_its_size(drawn_pet):
 
 
 def test_a_picture_of_the_models_size_goes_in_as_it_is(stripes):
-    np.testing.assert_array_equal(preprocess(stripes, (256, 256))[0], stripes)
+    np.testing.assert_array_equal(preprocess(stripes, stripes.shape[:2])[0], stripes)
 
 
 def test_an_array_seen_backwards_is_segmented(fake, stripes):
@@ -147,10 +149,11 @@ def test_the_five_line_example_opens_the_default_backend(drawn_pet):
 def test_a_cutout_is_opaque_on_the_pet_and_clear_around_it(fake, stripes):
     # Grey has p(background) 0.005, so opacity (0.995 - 0.25) / 0.5 > 1; black has cat -8 and p(background) 0.999.
     rgba = cut_out(stripes, fake.predict(stripes))
-    assert rgba.shape == (256, 256, 4)
+    middle = stripes.shape[1] // 2
+    assert rgba.shape == (*stripes.shape[:2], 4)
     np.testing.assert_array_equal(rgba[:, :, :3], stripes)
-    assert (rgba[:, 128:, 3] == 255).all()
-    assert (rgba[:, :128, 3] == 0).all()
+    assert (rgba[:, middle:, 3] == 255).all()
+    assert (rgba[:, :middle, 3] == 0).all()
 
 
 def test_the_edge_of_a_cutout_is_soft(fake):
