@@ -51,7 +51,9 @@ def header_html(lanes: Lanes) -> str:
         "The model that all run": f"{spec.name} {spec.version}, {parameters:.1f} M parameters, {width} x {height} px",
     }
     with contextlib.suppress(EngineError):  # the lane says why it does not run when it is chosen
-        badges["What the INT8 model really executes"] = f"INT8 executes {lanes.get(QUANTIZED).describe().precision}"
+        badges["What the INT8 model really executes"] = (
+            f"INT8 model: executes {lanes.get(QUANTIZED).describe().precision}"
+        )
     spans = "".join(f'<span class="badge" title="{title}">{escape(text)}</span>' for title, text in badges.items())
     return f"""<header>
 <h1>Whisker</h1>

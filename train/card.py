@@ -111,8 +111,9 @@ python -m train card --model models/{spec.name} --data ROOT
 ## Limits
 
 Trained on photos of one cat or dog that fills much of the frame. Several animals, small or half hidden ones, drawings
-and other species are outside what it has seen; other furry animals are often called cat or dog. The probabilities are
-not calibrated.
+and other species are outside what it has seen; other furry animals are often called cat or dog. Every picture it was
+trained on holds a pet, so one without any may still get a patch of cat or dog, of low probability. The probabilities
+are not calibrated.
 
 ## Source
 

@@ -50,7 +50,7 @@ def test_no_pet_is_said_with_the_best_guess(spec):
 
 def test_an_unsure_guess_is_no_pet(spec):
     mask = np.array([[1, 1], [0, 0]], np.uint8)
-    # Background 0.5 against three classes at 0: p(not background) = 3 / (3 + e^0.5) = 0.645, under 0.75.
+    # Background 0.5 against three classes at 0: p(not background) = 3 / (3 + e^0.5) = 0.645, under 0.85.
     assert words.pets(result(spec, mask, logit=-0.5)) == []
     assert words.pets(result(spec, mask)) == ["cat"]
 
