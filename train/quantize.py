@@ -19,7 +19,7 @@ from engine.backends.openvino import open_backend
 from engine.evaluate import score
 from engine.images import read_picture
 from engine.segmenter import Segmenter, preprocess
-from engine.spec import ArtefactSpec, Model
+from engine.spec import Model
 from train.data import HashedPet, read_trainval, split
 from train.export import describe_artefact
 
@@ -47,35 +47,37 @@ def run(args: argparse.Namespace) -> None:
 
     print(f"3. quantizing with NNCF, preset {args.preset}, accurate bias correction", flush=True)
     quantized = quantize(source, calibration, model.spec.size_hw, args.preset)
-    target = model.folder / INT8
-    save_ir(quantized, target)
-    artefact = describe_artefact(target, f"python -m train quantize --model {args.model} --data ROOT")
-    print(f"4. {INT8}: {artefact.size_mb:.2f} MB, {size_ratio(model, artefact):.1f} times smaller")
+    with tempfile.TemporaryDirectory(dir=model.folder, prefix=".quantize-") as folder_name:
+        folder = Path(folder_name)
+        ov.save_model(quantized, folder / INT8, compress_to_fp16=False)
+        artefact = describe_artefact(folder / INT8, f"python -m train quantize --model {args.model} --data ROOT")
+        ratio = model.spec.artefacts[FP32].size_mb / artefact.size_mb
+        print(f"4. {INT8}: {artefact.size_mb:.2f} MB, {ratio:.1f} times smaller")
 
-    photos = [hashed.pet for hashed in validation]
-    int8 = Segmenter(model.spec, open_backend(target, model.spec))
-    scores = {
-        FP32: score(Segmenter(model.spec, open_backend(source, model.spec)), photos),
-        INT8: score(int8, photos),
-    }
-    print("5. validation, FP32 -> INT8 (drop in points of IoU)")
-    for name, key in SCORES:
-        before, after = scores[FP32][name][key], scores[INT8][name][key]
-        print(f"   {name:<8} {before:.4f} -> {after:.4f}  ({(before - after) * 100:+.2f})")
+        photos = [hashed.pet for hashed in validation]
+        backends = {FP32: open_backend(source, model.spec), INT8: open_backend(folder / INT8, model.spec)}
+        scores = {name: score(Segmenter(model.spec, backend), photos) for name, backend in backends.items()}
+        print("5. validation, FP32 -> INT8 (drop in points of IoU)")
+        for name, key in SCORES:
+            before, after = scores[FP32][name][key], scores[INT8][name][key]
+            print(f"   {name:<8} {before:.4f} -> {after:.4f}  ({(before - after) * 100:+.2f})")
+        for file in folder.iterdir():
+            file.replace(model.folder / file.name)
 
+    executes = backends[INT8].describe().precision
     training = {
         **model.spec.training,
         "quantization": {
             "preset": args.preset,
             "bias_correction": "accurate",
-            "executes": int8.describe().precision,
+            "executes": executes,
             "validation": {name: {k: scores[name][k] for k, _ in SCORES} for name in scores},
             "calibration_sha256": [hashed.sha256 for hashed in calibration],
         },
     }
     spec = replace(model.spec, artefacts={**model.spec.artefacts, INT8: artefact}, training=training)
     spec.save(model.folder)
-    print(f"6. wrote {target}, which runs in {int8.describe().precision}; next: python -m train card --data ROOT")
+    print(f"6. wrote {model.folder / INT8}, which executes {executes}; next: python -m train card --data ROOT")
 
 
 def quantize(source: Path, calibration: list[HashedPet], size_hw: tuple[int, int], preset: str) -> ov.Model:
@@ -95,15 +97,3 @@ def quantize(source: Path, calibration: list[HashedPet], size_hw: tuple[int, int
         subset_size=len(calibration),
         fast_bias_correction=False,
     )
-
-
-def save_ir(model: ov.Model, path: Path) -> None:
-    """Writes the pair of files in a folder aside, then puts both in place."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".quantize-") as folder:
-        ov.save_model(model, Path(folder) / path.name, compress_to_fp16=False)
-        for file in Path(folder).iterdir():
-            file.replace(path.parent / file.name)
-
-
-def size_ratio(model: Model, artefact: ArtefactSpec) -> float:
-    return model.spec.artefacts[FP32].size_mb / artefact.size_mb
