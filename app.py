@@ -5,6 +5,7 @@ GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where to listen, as for any Gradio
 
 import argparse
 import os
+import socket
 import sys
 
 
@@ -15,6 +16,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=int(os.environ.get("GRADIO_SERVER_PORT", "7860")))
     args = parser.parse_args(argv)
 
+    if trouble := listening_trouble(args.host, args.port):
+        print(f"error: cannot listen on {args.host}:{args.port} ({trouble}). Choose another --port.", file=sys.stderr)
+        return 2
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     from demo import hosting, page
     from demo.lanes import Lanes
@@ -40,6 +44,17 @@ def main(argv: list[str] | None = None) -> int:
         ssr_mode=False,
     )
     return 0
+
+
+def listening_trouble(host: str, port: int) -> str | None:
+    """Why nothing can listen there, or None where something can."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError) as error:
+            return str(error)
+    return None
 
 
 if __name__ == "__main__":

@@ -55,7 +55,12 @@ def latency_chart(samples: Mapping[str, Samples], chosen: tuple[str, ...]) -> go
         )
     for name, tick in zip(names, ticks, strict=True):
         figure.add_annotation(
-            x=totals[name], y=tick, text=_bar_text(name, totals), showarrow=False, xanchor="left", xshift=6
+            x=float(np.median(samples[name], axis=0).sum()),
+            y=tick,
+            text=_bar_text(name, totals),
+            showarrow=False,
+            xanchor="left",
+            xshift=6,
         )
     figure.update_layout(
         template=TEMPLATE,

@@ -88,13 +88,14 @@ def compare_lanes(
     """
     on_progress(0.0, "Reading the photo")
     picture = read_picture(photo)
+    needed = read_picture(photo, needed_hw=lanes.spec.size_hw)  # as `Segmenter.predict` reads it
     on_progress(0.05, "Opening the backends")
     chosen = {name: lanes.get(name) for name in (left, right)}
     segmenters = lanes.available()
     on_progress(0.2, "Segmenting")
-    segmentations = {name: segmenter.segment(picture) for name, segmenter in chosen.items()}
+    segmentations = {name: segmenter.segment(needed) for name, segmenter in chosen.items()}
     samples = measure(
-        segmenters, picture, ROUNDS, on_progress=lambda share: on_progress(0.3 + 0.7 * share, "Timing the backends")
+        segmenters, needed, ROUNDS, on_progress=lambda share: on_progress(0.3 + 0.7 * share, "Timing the backends")
     )
     precisions = {name: segmenter.describe().precision for name, segmenter in chosen.items()}
     return Comparison(picture, left, right, segmentations, precisions, samples, lanes.failures())

@@ -9,8 +9,8 @@ from engine.segmenter import Segmentation
 
 EMPTY = """<div class="empty"><p class="empty-title">See what four runtimes make of one photo</p>
 <p>Drop in a cat or a dog, paste a picture, use the camera, or press an example. It runs at once.</p></div>"""
-UNREADABLE = """<div class="empty"><p class="empty-title">Nothing to show for this picture</p>
-<p>Try another photo; the message above says what was wrong with this one.</p></div>"""
+UNREADABLE = """<div class="empty"><p class="empty-title">Nothing to show</p>
+<p>The message in the corner says why. Try another photo, or choose another backend.</p></div>"""
 
 
 def verdict_html(comparison: Comparison) -> str:
@@ -21,10 +21,9 @@ def verdict_html(comparison: Comparison) -> str:
     ]
     if words.pets(right):
         lines.append(f'<p class="verdict-note">{escape(words.describe(right))}</p>')
-    lines += [
-        f'<p class="verdict-note">{escape(label(name))} cannot answer here: {escape(reason)}</p>'
-        for name, reason in comparison.failures.items()
-    ]
+    for reason in dict.fromkeys(comparison.failures.values()):
+        names = " and ".join(label(name) for name, why in comparison.failures.items() if why == reason)
+        lines.append(f'<p class="verdict-note">{escape(names)} cannot answer here: {escape(reason)}</p>')
     return f'<div class="verdict" role="status" aria-live="polite">{"".join(lines)}</div>'
 
 

@@ -38,18 +38,24 @@ def describe(segmentation: Segmentation) -> str:
     """The result for someone who cannot see it: "A cat covers 41.2 % of the picture." """
     found = pets(segmentation)
     if not found:
-        return f"No cat or dog found. Best guess {percent(max(segmentation.areas.values()))} of the picture."
+        return nothing_found(segmentation)
     parts = [f"a {name} covers {percent(segmentation.areas[name])}" for name in found]
     text = " and ".join(parts) + " of the picture."
     return text[0].upper() + text[1:]
+
+
+def nothing_found(segmentation: Segmentation) -> str:
+    """ "No cat or dog found. Best guess: cat, 0.2 % of the picture." """
+    share, name = max((share, name) for name, share in segmentation.areas.items())
+    guess = f" Best guess: {name}, {percent(share)} of the picture." if share else ""
+    return f"No cat or dog found.{guess}"
 
 
 def verdict(left: Segmentation, right: Segmentation, agreement: float) -> str:
     """Whether two backends see the same, in one sentence."""
     left_pets, right_pets = pets(left), pets(right)
     if not left_pets and not right_pets:
-        guess = max(*left.areas.values(), *right.areas.values())
-        return f"No cat or dog found. Best guess {percent(guess)} of the picture."
+        return nothing_found(right)
     share = f"{percent(agreement)} of the pixels agree"
     if set(left_pets) == set(right_pets):
         return f"Same {' and '.join(left_pets)} in both: {share}."

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from engine.backends import BACKENDS
 from engine.cutout import cut_out
-from engine.errors import BackendUnavailableError, EngineError, InputError
+from engine.errors import ArtefactError, BackendUnavailableError, EngineError, InputError
 from engine.evaluate import evaluate
 from engine.files import write_aside
 from engine.images import Picture, read_picture
@@ -159,8 +159,8 @@ def run_benchmark(args: argparse.Namespace) -> tuple[dict, bool]:
     for name in args.backends.split(","):
         try:
             segmenters[name] = Segmenter.open(args.model, name)
-        except BackendUnavailableError as error:
-            complain(error)
+        except (ArtefactError, BackendUnavailableError) as error:
+            complain(error)  # the others are timed
     if not segmenters:
         raise InputError("None of the backends can run on this machine. Name others with --backends.")
     with tqdm(total=100, unit="%", desc="measuring", leave=False, bar_format="{desc} {bar} {n:.0f} %") as bar:

@@ -69,6 +69,8 @@ def read_picture(source: ImageSource, needed_hw: tuple[int, int] | None = None) 
     Raises:
         InputError: the file is missing, empty, too large, too small, damaged or no picture; says which.
     """
+    if source is None:
+        raise InputError("No photo came. Give the path of one.")
     if isinstance(source, np.ndarray):
         return _from_array(source)
     if isinstance(source, Image.Image):

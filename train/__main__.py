@@ -15,6 +15,10 @@ from engine.errors import EngineError
 COMMANDS = ("fit", "export", "quantize", "card")
 
 
+class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of a description, and says the default of every option that has help."""
+
+
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(
@@ -26,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     options = argparse.ArgumentParser(
         prog=f"python -m train {command}",
         description=module.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Formatter,
     )
     module.add_arguments(options)
     try:

@@ -77,7 +77,8 @@ def run(args: argparse.Namespace) -> None:
     }
     spec = replace(model.spec, artefacts={**model.spec.artefacts, INT8: artefact}, training=training)
     spec.save(model.folder)
-    print(f"6. wrote {model.folder / INT8}, which executes {executes}; next: python -m train card --data ROOT")
+    print(f"6. wrote {model.folder / INT8}, which executes {executes}")
+    print(f"next: python -m train card --model {args.model} --data ROOT")
 
 
 def quantize(source: Path, calibration: list[HashedPet], size_hw: tuple[int, int], preset: str) -> ov.Model:

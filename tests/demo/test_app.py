@@ -76,6 +76,15 @@ def test_an_unknown_model_is_one_clear_line():
     assert done.stderr.strip().splitlines()[-1].startswith("error: There is no model 'nosuch'. Known: fastsegnet")
 
 
+def test_a_port_in_use_is_one_clear_line(page):
+    port = page.url.rsplit(":", 1)[1]
+    done = subprocess.run(
+        [sys.executable, "app.py", "--port", port], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: cannot listen on 127.0.0.1:{port} ([Errno 98] Address already in use).")
+
+
 def test_importing_app_starts_nothing():
     code = "import app, sys; assert 'gradio' not in sys.modules and 'torch' not in sys.modules"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -86,13 +86,24 @@ def test_a_dropped_photo_is_answered_with_sentence_slider_chart_and_cut_out(visi
     assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
+def test_open_sections_stay_within_a_phone(visit, cat_photo):
+    tab = visit(width=390)
+    drop(tab, cat_photo)
+    tab.wait_for_selector(".verdict-same", timeout=ANSWER_MS)
+    for section in ("Areas and confidence", "All figures", "The same from code"):
+        tab.click(f"button:has-text('{section}')")
+    tab.wait_for_selector("text=gradio_client", timeout=ANSWER_MS)
+    keep(tab, "sections")
+    assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
 def test_a_bad_file_is_refused_in_plain_words_and_the_next_photo_is_answered(visit, cat_photo, tmp_path):
     bad = tmp_path / "holiday.jpg"
     bad.write_bytes(cat_photo.read_bytes()[:5000])
     tab = visit()
     drop(tab, bad)
     tab.wait_for_selector("text=holiday.jpg is damaged or cut short", timeout=ANSWER_MS)
-    tab.wait_for_selector("text=Nothing to show for this picture", timeout=ANSWER_MS)
+    tab.wait_for_selector("text=Nothing to show", timeout=ANSWER_MS)
     keep(tab, "refused")
     tab.click("#photo button[aria-label='Clear'], #photo button[aria-label='Remove Image']")
     tab.wait_for_selector("text=Drop a photo of a cat", timeout=ANSWER_MS)

@@ -46,7 +46,7 @@ def test_compare_times_every_lane(fake_lanes, photo):
 
 def test_a_lane_that_cannot_run_is_named_with_its_reason_and_the_rest_go_on(lanes_without_torch, photo):
     verdict, *_, numbers = PhotoHandlers(lanes_without_torch).compare(photo)
-    assert "PyTorch cannot answer here: The backend torch needs a package that is missing." in verdict
+    assert "PyTorch and TorchScript cannot answer here: The backend torch needs a package that is missing." in verdict
     assert list(numbers["backends"]) == ["openvino-fp32", "openvino-int8"]
 
 

@@ -45,7 +45,7 @@ def test_no_pet_is_said_with_the_best_guess(spec):
     mask = np.zeros((40, 25), np.uint8)
     mask[0, 0] = 1  # 1 of 1000 pixels: 0.1 %
     nothing = result(spec, mask)
-    assert words.verdict(nothing, nothing, 1.0) == "No cat or dog found. Best guess 0.1 % of the picture."
+    assert words.verdict(nothing, nothing, 1.0) == "No cat or dog found. Best guess: cat, 0.1 % of the picture."
 
 
 def test_an_unsure_guess_is_no_pet(spec):
