@@ -66,8 +66,3 @@ def disagreement(image: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.n
     differs = cv2.dilate((left != right).astype(np.uint8), np.ones((2, 2), np.uint8))
     drawn[differs > 0] = rgb(DISAGREEMENT)
     return drawn
-
-
-def agreement(left: np.ndarray, right: np.ndarray) -> float:
-    """Share of pixels, 0 to 1, on which two masks give the same class."""
-    return float(np.mean(left == right))
