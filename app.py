@@ -33,8 +33,9 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     hosting.prepare()
     lanes = Lanes(model.spec, lambda backend: Segmenter.open(model.folder, backend))
-    lanes.open_in_background()
-    page.build(lanes).launch(
+    blocks = page.build(lanes)
+    lanes.open_in_background()  # after the page, which asks one quick lane what it executes
+    blocks.launch(
         server_name=args.host,
         server_port=args.port,
         theme=page.THEME,

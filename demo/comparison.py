@@ -7,7 +7,7 @@ import numpy as np
 
 from demo.lanes import BASELINE, Lanes
 from engine.images import ImageSource, Picture, read_picture
-from engine.latency import Samples, compare, measure, summarise
+from engine.latency import Samples, compare_all, measure, summarise
 from engine.segmenter import Segmentation
 
 ROUNDS = 9  # calls of each lane after it is warm; the charts show medians
@@ -46,7 +46,6 @@ class Comparison:
 
     def numbers(self) -> dict:
         """All figures, for a program; the entries of `benchmark --json` among them."""
-        baseline = self.samples.get(BASELINE)
         return {
             "size_hw": list(self.picture.size_hw),
             "left": self.left,
@@ -56,11 +55,7 @@ class Comparison:
             "confidence": {name: s.confidence for name, s in self.segmentations.items()},
             "executes": self.precisions,
             "backends": {name: summarise(rows) for name, rows in self.samples.items()},
-            "ratios": {
-                f"{BASELINE}/{name}": compare(baseline, rows)
-                for name, rows in self.samples.items()
-                if baseline is not None and name != BASELINE
-            },
+            "ratios": compare_all(self.samples, BASELINE) if BASELINE in self.samples else {},
             "rounds": ROUNDS,
             "unavailable": self.failures,
         }

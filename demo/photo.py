@@ -138,13 +138,12 @@ class PhotoHandlers:
         """
         if photo is None:
             return None, None, None
-        picture = read_picture(photo)
-        segmentation = self.lanes.get(backend).segment(picture)
+        segmentation = self.lanes.get(backend).predict(photo)
         folder = Path(get_upload_folder()) / secrets.token_hex(16)
         folder.mkdir(parents=True)
         stem = Path(photo).stem
         paths = [folder / f"{stem}-{suffix}" for suffix in ("cutout.png", "mask.png", "figures.json")]
-        Image.fromarray(cut_out(picture.image, segmentation)).save(paths[0], compress_level=3)
+        Image.fromarray(cut_out(read_picture(photo).image, segmentation)).save(paths[0], compress_level=3)
         Image.fromarray(segmentation.mask).save(paths[1], compress_level=3)
         paths[2].write_text(json.dumps(numbers, indent=2) + "\n")
         return tuple(str(path) for path in paths)

@@ -20,7 +20,7 @@ from engine.errors import ArtefactError, BackendUnavailableError, EngineError, I
 from engine.evaluate import evaluate
 from engine.files import write_aside
 from engine.images import Picture, read_picture
-from engine.latency import compare, measure, summarise
+from engine.latency import compare_all, measure, summarise
 from engine.machine import describe_machine, machine_in_words
 from engine.segmenter import DEFAULT_BACKEND, DEFAULT_MODEL, Segmentation, Segmenter
 from engine.spec import ModelSpec
@@ -167,11 +167,11 @@ def run_benchmark(args: argparse.Namespace) -> tuple[dict, bool]:
         samples = measure(
             segmenters, picture, seconds=args.seconds, on_progress=lambda share: bar.update(share * 100 - bar.n)
         )
-    first, *others = samples
+    first = next(iter(samples))
     result = {
         "machine": machine,
         "backends": {name: summarise(rows) for name, rows in samples.items()},
-        "ratios": {f"{first}/{name}": compare(samples[first], samples[name]) for name in others},
+        "ratios": compare_all(samples, first),
     }
     print(f"{picture.size_hw[1]} x {picture.size_hw[0]} px, decoded; {len(samples[first])} rounds")
     for name, entry in result["backends"].items():

@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from engine.images import Picture
+from engine.segmenter import STAGES as ALL_STAGES
 from engine.segmenter import Segmenter
 
-STAGES = ("preprocess", "infer", "postprocess")
+STAGES = ALL_STAGES[1:]  # the picture is read already
 WARM_UP_CALLS = 3
 WARM_UP_SECONDS = 2.0
 STEADY = 0.05  # warm once a call differs from the one before by less than this share
@@ -105,6 +106,13 @@ def compare(slow: Samples, fast: Samples, seed: int = 0) -> dict:
     low, high = (float(x) for x in np.percentile(ratios, [2.5, 97.5]))
     ratio = float(np.median(slow_ms) / np.median(fast_ms))
     return {"median": ratio, "ci95": [low, high], "verdict": verdict(ratio, low, high)}
+
+
+def compare_all(samples: Mapping[str, Samples], baseline: str) -> dict[str, dict]:
+    """Every other backend against one: the "ratios" of `benchmark --json`, by "BASELINE/NAME"."""
+    return {
+        f"{baseline}/{name}": compare(samples[baseline], rows) for name, rows in samples.items() if name != baseline
+    }
 
 
 def verdict(ratio: float, low: float, high: float) -> str:
