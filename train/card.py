@@ -6,6 +6,7 @@ The scores go into model.json, the card is rendered from model.json alone; witho
 """
 
 import argparse
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from engine.evaluate import evaluate
 from engine.files import write_aside
 from engine.segmenter import Segmenter
 from engine.spec import Model, ModelSpec
+from train import fit
 
 # The backend that scores an artefact: the first that reads it.
 SCORED_BY = {artefact: name for name, (_, artefact) in reversed(BACKENDS.items())}
@@ -87,14 +89,15 @@ artefact run through the engine. Binary counts the border as pet; trimap is pet,
 the border.
 
 {score_table(spec)}
-
+{speed_section(spec)}
 ## Training
 
 {spec.training["dataset"]}. {spec.training["split"]}.
 Choices were made on those; the test split gave the scores above. The encoder starts from
-{SOURCES.get(settings["encoder_weights"], settings["encoder_weights"])}.
+{SOURCES.get(settings["encoder_weights"], settings["encoder_weights"])}{first_leg(settings)}.
 {settings["epochs"]} epochs, batches of {settings["batch_size"]}, {settings["size"]} px, AdamW, cosine schedule, cross
-entropy, moving average of the weights.
+entropy{lovasz_words(settings)}, moving average of the weights. Half of the training pictures are single photos, the
+others collages, pets pasted on other grounds, and grounds without a pet.
 
 INT8 is NNCF's post-training quantization, preset {quantization.get("preset", "-")},
 {quantization.get("bias_correction", "-")} bias correction, calibrated on
@@ -112,10 +115,9 @@ python -m train card --model models/{spec.name} --data ROOT
 
 ## Limits
 
-Trained on photos of one cat or dog that fills much of the frame. Several animals, small or half hidden ones, drawings
-and other species are outside what it has seen; other furry animals are often called cat or dog. Every picture it was
-trained on holds a pet, so one without any may still get a patch of cat or dog, of low probability. The probabilities
-are not calibrated.
+Trained on photos of one cat or dog that fills much of the frame, and on scenes composed of them: several animals, small
+ones, grounds without any. Half hidden animals, drawings and other species are outside what it has seen; other furry
+animals are often called cat or dog. The probabilities are not calibrated.
 
 ## Source
 
@@ -150,14 +152,50 @@ def score_table(spec: ModelSpec) -> str:
     return "\n".join(rows)
 
 
-def fit_command(settings: dict) -> str:
-    weights = settings["encoder_weights"]
-    weights = weights if weights in ("imagenet", "none") else f"WEIGHTS/{weights}"
-    return (
-        f"python -m train fit --data ROOT --run runs/{settings['network']} --encoder-weights {weights} \\\n"
-        f"    --normalization {settings['normalization']} --size {settings['size']} --epochs {settings['epochs']} "
-        f"--batch-size {settings['batch_size']} --seed {settings['seed']}"
+def first_leg(settings: dict) -> str:
+    """Where the rest of the network starts from, if not from nothing."""
+    start = settings.get("initial_weights", "none")
+    return "" if start == "none" else f", the network from `{start}`"
+
+
+def lovasz_words(settings: dict) -> str:
+    share = settings.get("lovasz", 0)
+    return f" with {share:g} of a Lovász hinge" if share else ""
+
+
+def speed_section(spec: ModelSpec) -> str:
+    """Latencies, where they were measured."""
+    if not spec.speed:
+        return ""
+    rows = "\n".join(
+        f"| {name} | {entry['median']:.1f} ms | {entry['p90']:.1f} ms | {entry['p99']:.1f} ms |"
+        for name, entry in spec.speed["latency_ms"].items()
     )
+    return f"""
+## Speed
+
+On {spec.speed["machine"]}, from a decoded picture to its mask, by
+`{spec.speed["command"]}`:
+
+| backend | median | p90 | p99 |
+|---|---|---|---|
+{rows}
+"""
+
+
+def fit_command(settings: dict) -> str:
+    """The command of the training run: every setting that is not the default of `fit`."""
+    parser = argparse.ArgumentParser()
+    fit.add_arguments(parser)
+    settings = {key: value for key, value in settings.items() if value != parser.get_default(key)}
+    for name in ("encoder_weights", "initial_weights"):
+        if name in settings and settings[name] not in ("imagenet", "none"):
+            settings[name] = f"WEIGHTS/{settings[name]}"
+    options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings.items() if name != "network")
+    run_name = settings.get("network", parser.get_default("network"))
+    command = f"python -m train fit --data ROOT --run runs/{run_name} {options}"
+    lines = textwrap.wrap(command, 108, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False)
+    return " \\\n".join(lines)
 
 
 def export_size(spec: ModelSpec) -> str:

@@ -1,5 +1,6 @@
 """Weights on disk, written aside and renamed."""
 
+import warnings
 from pathlib import Path
 
 import torch
@@ -33,3 +34,21 @@ def load(path: Path) -> dict:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as exc:  # torch.load has no error type of its own
         raise InputError(f"{path} cannot be read ({exc}). It may be cut short: remove it and train again.") from exc
+
+
+def load_weights(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a run's `weights.pt`, or of a model's `torch.pt2`.
+
+    Raises:
+        InputError: the file is missing or cannot be read.
+    """
+    if path.suffix != ".pt2":
+        return load(path).get("state_dict", {})  # a checkpoint.pt has none, which fits no network
+    if not path.is_file():
+        raise InputError(f"There is no {path}. Name the torch.pt2 of a model.")
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The given buffer is not writable")
+            return dict(torch.export.load(path).state_dict)
+    except Exception as exc:  # torch.export has no error type of its own
+        raise InputError(f"{path} cannot be read ({exc}). It may be cut short: restore it.") from exc

@@ -1,4 +1,4 @@
-"""Pets for training: splits that never share a picture, a cache of decoded pictures, joint transforms.
+"""Pets for training: splits that never share a picture, a cache of decoded pictures, a dataset.
 
 Pictures and trimaps are decoded once, stretched to `CACHE_SIZE` squares and kept in one memory-mapped array, so that an
 epoch reads no JPEG and several loader processes share the pages. The file is written aside and renamed.
@@ -12,9 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch.utils.data import Dataset
-from torchvision import tv_tensors
 from torchvision.datasets import OxfordIIITPet
-from torchvision.transforms import v2
 from tqdm import tqdm
 
 from engine import dataset
@@ -23,6 +21,7 @@ from engine.files import write_aside
 from engine.images import read_picture
 from engine.segmenter import preprocess
 from engine.spec import sha256_of
+from train.augment import Augmenter, Labelled
 
 CACHE_SIZE = 320
 VALIDATION_SHARE = 20  # one picture in twenty of trainval
@@ -127,45 +126,42 @@ def _write_cache(path: Path, pets: list[dataset.Pet]) -> None:
         pixels.flush()
 
 
-def training_transforms(size: int) -> v2.Transform:
-    """Joint picture-and-mask transforms of one training picture, to `size` x `size`.
-
-    The picture is scaled by 0.5 to 2 and cropped. Where zooming out leaves room, the picture is mirrored into it,
-    annotation and all: smaller pets, several to a picture, instead of an empty frame that no photo has.
-    """
-    return v2.Compose(
-        [
-            v2.ScaleJitter((size, size), scale_range=(0.5, 2.0), antialias=True),
-            v2.RandomCrop(size, pad_if_needed=True, padding_mode="symmetric"),
-            v2.RandomHorizontalFlip(),
-            v2.RandomApply([v2.ColorJitter(brightness=0.4, contrast=0.4, saturation=0.4)], p=0.7),
-            v2.RandomGrayscale(p=0.05),
-            v2.RandomApply([v2.GaussianBlur(5, sigma=(0.1, 2.0))], p=0.2),
-        ]
-    )
-
-
 class PetPictures(Dataset):
     """Training pictures with class masks.
 
     Items are `image` uint8 (S, S, 3) RGB and `mask` int64 (S, S). An item depends on `(seed, epoch, index)` alone, so
     that a resumed run sees what an unbroken one sees, whatever the number of loader processes.
+
+    Args:
+        cache: the decoded pictures.
+        pets: those of them that are drawn from.
+        size: side of an item, px.
+        seed: of everything drawn.
+        kinds: probability of each kind of picture, as `train.augment.Augmenter` takes it.
     """
 
-    def __init__(self, cache: PetCache, pets: list[HashedPet], transforms: v2.Transform, seed: int) -> None:
+    def __init__(
+        self, cache: PetCache, pets: list[HashedPet], size: int, seed: int, kinds: dict[str, float] | None = None
+    ) -> None:
         self.cache = cache
         self.pets = pets
-        self.transforms = transforms
         self.seed = seed
         self.epoch = 0
+        self.augment = Augmenter(self.pick, size, kinds)
 
     def __len__(self) -> int:
         return len(self.pets)
 
+    def photo(self, index: int) -> Labelled:
+        """A picture as it is in the cache: uint8 (S, S, 3) RGB and uint8 (S, S) class ids."""
+        pixels = self.cache.pixels[self.pets[index].row]
+        return pixels[:, :, :3], pixels[:, :, 3]
+
+    def pick(self, rng: np.random.Generator) -> Labelled:
+        """Any picture."""
+        return self.photo(int(rng.integers(len(self))))
+
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
-        pixels = torch.from_numpy(self.cache.pixels[self.pets[index].row].copy()).permute(2, 0, 1)
-        image, mask = tv_tensors.Image(pixels[:3]), tv_tensors.Mask(pixels[3])
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed((self.seed * 1_000_003 + self.epoch) * 1_000_003 + index)
-            image, mask = self.transforms(image, mask)
-        return image.as_subclass(torch.Tensor).permute(1, 2, 0), mask.as_subclass(torch.Tensor).long()
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        image, mask = self.augment(self.photo(index), rng)
+        return torch.from_numpy(image), torch.from_numpy(mask).long()

@@ -175,8 +175,8 @@ def prove(model: Model, artefact: str, network: torch.nn.Module) -> float:
 
 
 def make_spec(name, model_version, network, weights, size, artefacts) -> ModelSpec:
-    settings = {key: value for key, value in weights["settings"].items() if key != "encoder_weights"}
-    settings["encoder_weights"] = Path(weights["settings"]["encoder_weights"]).name
+    settings = dict(weights["settings"])
+    settings["encoder_weights"] = Path(settings["encoder_weights"]).name  # where it lay is nobody's business
     packages = ("torch", "torchvision", "openvino", "nncf", "onnx", "onnxruntime")
     return ModelSpec(
         name=name,

@@ -3,15 +3,16 @@
     python -m train fit --data ROOT --run runs/fastsegnet --encoder-weights imagenet
     python -m train fit --data ROOT --run runs/fastsegnet --resume
 
-Cross entropy over background, cat, dog and border; AdamW with a smaller rate for the pretrained encoder; a cosine
-schedule with a short warm-up; an exponential moving average of the weights, which is what is validated and kept.
+Pictures are single photos, collages, pasted pets and empty grounds (train/augment.py); the loss is cross entropy over
+background, cat, dog and border with a Lovász hinge beside it (train/losses.py); AdamW with a smaller rate for the
+pretrained encoder; a cosine schedule with a short warm-up; an exponential moving average of the weights, which is what
+is validated and kept.
 Writes `checkpoint.pt` after every epoch and `weights.pt` after the last one.
 """
 
 import argparse
 import math
 import os
-import platform
 import sys
 import time
 from pathlib import Path
@@ -19,27 +20,20 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from engine import dataset
+from engine import allocator, dataset
+from engine.allocator import restart_tuned
 from engine.errors import InputError
-from engine.metrics import IGNORE_INDEX, PetScores
+from engine.metrics import PetScores, confusion_matrix, iou_per_class
 from engine.postprocess import mask_from_logits, trimap_from_logits
 from engine.segmenter import preprocess
 from train import checkpoint, networks
-from train.data import CACHE_SIZE, PetCache, PetPictures, open_cache, split, training_transforms
+from train.data import CACHE_SIZE, PetCache, PetPictures, open_cache, split
+from train.losses import segmentation_loss
 from train.networks.normalization import NORMALIZATIONS
-
-# glibc gives memory back to the system after every layer and takes it again for the next: page faults cost a CPU run
-# up to half its time. Told to keep it, it does.
-TUNED_ALLOCATOR = {
-    "MALLOC_TRIM_THRESHOLD_": "1000000000000",
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TOP_PAD_": str(512 * 2**20),
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder of the decoded pictures")
     parser.add_argument("--network", default="fastsegnet", help=f"one of: {', '.join(networks.NETWORKS)}")
     parser.add_argument("--encoder-weights", default="imagenet", metavar="imagenet|PATH|none")
+    parser.add_argument(
+        "--initial-weights", default="none", metavar="PATH|none", help="weights.pt or torch.pt2 to go on from"
+    )
     parser.add_argument(
         "--normalization", choices=NORMALIZATIONS, default="imagenet", help="how the encoder's weights expect pixels"
     )
@@ -59,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weight-decay", type=float, default=1e-2)
     parser.add_argument("--warmup-epochs", type=float, default=1.0)
     parser.add_argument("--ema-decay", type=float, default=0.998, help="of the averaged weights, a step")
+    parser.add_argument("--lovasz", type=float, default=0.5, help="share of the Lovász hinge beside cross entropy")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) // 2), help="loader processes")
     parser.add_argument("--limit", type=int, default=None, help="train on so many pictures only (for a trial)")
@@ -66,15 +64,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --run")
 
 
+# Kinds of picture on which small pets and several to a photo are validated.
+SCENES = {"collage": 0.3, "paste": 0.7}
 # What must be the same for a resumed run to be the same run.
 SETTINGS = (
-    "network", "encoder_weights", "normalization", "size", "epochs", "batch_size", "learning_rate", "encoder_rate",
-    "weight_decay", "warmup_epochs", "ema_decay", "seed", "limit",
+    "network", "encoder_weights", "initial_weights", "normalization", "size", "epochs", "batch_size", "learning_rate",
+    "encoder_rate", "weight_decay", "warmup_epochs", "ema_decay", "lovasz", "seed", "limit",
 )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> None:
-    restart_with_tuned_allocator()
+    restart_tuned("train", sys.argv[1:])
+    print(f"allocator: {allocator.describe()}", flush=True)
     check(args)
     settings = {name: getattr(args, name) for name in SETTINGS}
     path = args.run / "checkpoint.pt"
@@ -90,11 +91,13 @@ def run(args: argparse.Namespace) -> None:
         )
     if not split(cache.pets, "validation"):
         raise InputError(f"None of the {len(cache.pets)} pictures of trainval falls to validation. Add pictures.")
-    loader_dataset = PetPictures(cache, training, training_transforms(args.size), args.seed)
+    loader_dataset = PetPictures(cache, training, args.size, args.seed)
     options = {"num_classes": len(dataset.CLASSES), "normalization": args.normalization}
     network = networks.build(args.network, **options)
     if state is None:
         networks.load_encoder_weights(network, args.encoder_weights)
+        if args.initial_weights != "none":
+            print(networks.take_over(network, checkpoint.load_weights(Path(args.initial_weights))))
     network.to(device, memory_format=torch.channels_last)
     averaged = AveragedModel(network, multi_avg_fn=moving_average(args.ema_decay), use_buffers=True)
     optimizer = make_optimizer(network, args)
@@ -138,16 +141,11 @@ def run(args: argparse.Namespace) -> None:
     print(f"wrote {args.run / 'weights.pt'}")
 
 
-def restart_with_tuned_allocator() -> None:
-    """Starts this process anew with glibc told to keep its memory; the variables are read at start only."""
-    if platform.system() == "Linux" and "MALLOC_TOP_PAD_" not in os.environ:
-        print("allocator: glibc told to keep its memory (restarting)", flush=True)
-        os.execve(sys.executable, [sys.executable, "-m", "train", *sys.argv[1:]], {**os.environ, **TUNED_ALLOCATOR})
-
-
 def check(args: argparse.Namespace) -> None:
     if args.size % 32 or args.size <= 0:
         raise InputError(f"--size is {args.size}; expected a multiple of 32, such as 256.")
+    if not 0 <= args.lovasz < math.inf:
+        raise InputError(f"--lovasz is {args.lovasz}; expected 0 or more.")
     for name in ("epochs", "batch_size", "learning_rate"):
         if getattr(args, name) <= 0:
             raise InputError(f"--{name.replace('_', '-')} is {getattr(args, name)}; expected more than 0.")
@@ -246,7 +244,7 @@ def train_epoch(network, averaged, optimizer, scheduler, pictures, epoch, args, 
     for batch, mask in tqdm(loader, desc=f"epoch {epoch + 1}", unit="batch", leave=False, mininterval=10):
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
             logits = network(batch.to(device, non_blocking=True))
-        loss = functional.cross_entropy(logits.float(), mask.to(device), ignore_index=IGNORE_INDEX)
+        loss = segmentation_loss(logits.float(), mask.to(device), args.lovasz)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
@@ -259,22 +257,35 @@ def train_epoch(network, averaged, optimizer, scheduler, pictures, epoch, args, 
 
 @torch.inference_mode()
 def validate(network: nn.Module, cache: PetCache, size: int, device: torch.device) -> dict:
-    """Scores on the validation pictures, at the cache's resolution."""
+    """Scores on the validation pictures, at the cache's resolution, and on scenes composed of them."""
     network.eval()
+    size_hw = (CACHE_SIZE, CACHE_SIZE)
+
+    def infer(image: np.ndarray) -> np.ndarray:
+        batch = torch.from_numpy(preprocess(image, (size, size)))
+        return network(batch.to(device))[0].float().cpu().numpy()
+
     scores = PetScores()
     trimap_values = np.array([dataset.BACKGROUND, dataset.PET, dataset.PET, dataset.BORDER], np.uint8)
-    for hashed in split(cache.pets, "validation"):
+    pets = split(cache.pets, "validation")
+    for hashed in pets:
         pixels = cache.pixels[hashed.row]
-        batch = torch.from_numpy(preprocess(pixels[:, :, :3], (size, size)))
-        logits = network(batch.to(device))[0].float().cpu().numpy()
-        size_hw = (CACHE_SIZE, CACHE_SIZE)
+        logits = infer(pixels[:, :, :3])
         mask = mask_from_logits(logits, size_hw, len(dataset.SPECIES))
         scores.add(trimap_values[pixels[:, :, 3]], hashed.pet.species, mask, trimap_from_logits(logits, size_hw))
     report = scores.report()
+
+    scenes = PetPictures(cache, pets, CACHE_SIZE, seed=0, kinds=SCENES)
+    pet_or_not = np.zeros((2, 2), np.int64)
+    for index in range(len(pets)):
+        image, target = scenes.augment.compose(scenes.photo(index), np.random.default_rng((0, 0, index)))
+        mask = mask_from_logits(infer(image), size_hw, len(dataset.SPECIES))
+        pet_or_not += confusion_matrix((target > 0).astype(np.uint8), (mask > 0).astype(np.uint8), 2)
     return {
         "binary": report["binary"]["dataset_iou"],
         "trimap": report["trimap"]["mean_iou"],
         "species": report["species"]["mean_iou"],
+        "scenes": float(iou_per_class(pet_or_not)[1]),
     }
 
 
@@ -282,5 +293,6 @@ def epoch_line(row: dict, epochs: int, pictures_per_second: float) -> str:
     return (
         f"epoch {row['epoch']:3d}/{epochs}  loss {row['loss']:.4f}  validation: binary {row['binary']:.4f}  "
         f"trimap {row['trimap']:.4f}  species {row['species']:.4f}  "
+        f"scenes {row['scenes']:.4f}  "
         f"{row['seconds']:.0f} s, {pictures_per_second:.1f} pictures/s"
     )

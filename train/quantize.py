@@ -15,11 +15,12 @@ from pathlib import Path
 
 import openvino as ov
 
-from engine.backends.openvino import open_backend
+from engine.backends import DEFAULT_OPTIONS
+from engine.backends.openvino import OpenVINOBackend, load, prepare
 from engine.evaluate import score
 from engine.images import read_picture
 from engine.segmenter import Segmenter, preprocess
-from engine.spec import Model
+from engine.spec import Model, ModelSpec
 from train.data import HashedPet, read_trainval, split
 from train.export import describe_artefact
 
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
         print(f"4. {INT8}: {artefact.size_mb:.2f} MB, {ratio:.1f} times smaller")
 
         photos = [hashed.pet for hashed in validation]
-        backends = {FP32: open_backend(source, model.spec), INT8: open_backend(folder / INT8, model.spec)}
+        backends = {FP32: opened(source, model.spec), INT8: opened(folder / INT8, model.spec)}
         scores = {name: score(Segmenter(model.spec, backend), photos) for name, backend in backends.items()}
         print("5. validation, FP32 -> INT8 (drop in points of IoU)")
         for name, key in SCORES:
@@ -79,6 +80,11 @@ def run(args: argparse.Namespace) -> None:
     spec.save(model.folder)
     print(f"6. wrote {model.folder / INT8}, which executes {executes}")
     print(f"next: python -m train card --model {args.model} --data ROOT")
+
+
+def opened(path: Path, spec: ModelSpec) -> OpenVINOBackend:
+    """An IR that is not in model.json yet."""
+    return prepare(load(path, spec), spec, DEFAULT_OPTIONS)
 
 
 def quantize(source: Path, calibration: list[HashedPet], size_hw: tuple[int, int], preset: str) -> ov.Model:

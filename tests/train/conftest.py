@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.allocator import TUNED
 from train.__main__ import main
 
 
@@ -13,7 +14,8 @@ from train.__main__ import main
 def tuned_allocator():
     """Tells `train.fit` that the allocator is set already, so that it does not start this process anew."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MALLOC_TOP_PAD_", "1")
+        for name, value in TUNED.items():
+            patch.setenv(name, value)
         yield
 
 

@@ -1,4 +1,4 @@
-"""Splits share no picture, the cache is there whole or not at all, transforms move picture and mask together."""
+"""Splits share no picture, the cache is there whole or not at all, an item is the same whenever it is drawn."""
 
 from urllib.error import URLError
 
@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torchvision import tv_tensors
-from torchvision.transforms import v2
 
 from engine.dataset import CLASSES, FOLDER, Pet, read_split
 from engine.errors import InputError
@@ -15,7 +13,7 @@ from train import data
 from train.data import HashedPet, PetCache, PetPictures, class_mask, open_cache, read_trainval, split
 
 # A colour for each class id, so that a picture tells its own mask.
-COLORS = torch.tensor([[10, 200, 10], [240, 20, 20], [20, 20, 240], [250, 250, 250]], dtype=torch.uint8)
+COLORS = np.array([[10, 200, 10], [240, 20, 20], [20, 20, 240], [250, 250, 250]], np.uint8)
 
 
 def hashed(row: int, sha256: str) -> HashedPet:
@@ -32,13 +30,13 @@ def by_hash() -> list[HashedPet]:
 def blocks() -> np.ndarray:
     """uint8 (320, 320, 4): blocks of 40 pixels, each the colour of its class, then its class id."""
     ids = np.random.default_rng(0).integers(0, 4, (8, 8)).repeat(40, axis=0).repeat(40, axis=1)
-    return np.dstack([COLORS.numpy()[ids], ids.astype(np.uint8)])
+    return np.dstack([COLORS[ids], ids.astype(np.uint8)])
 
 
 @pytest.fixture
 def pictures(blocks) -> PetPictures:
     cache = PetCache(np.stack([blocks, blocks[::-1]]), [])
-    return PetPictures(cache, [hashed(0, "0"), hashed(1, "1")], data.training_transforms(64), seed=0)
+    return PetPictures(cache, [hashed(0, "0"), hashed(1, "1")], size=64, seed=0)
 
 
 def names(pets: list[HashedPet]) -> set[str]:
@@ -125,21 +123,40 @@ def test_a_download_that_fails_is_told_with_the_folder(monkeypatch, tmp_path):
         read_trainval(tmp_path / "pets")
 
 
-def test_transforms_keep_picture_and_mask_aligned(blocks):
-    geometric = (v2.ScaleJitter, v2.RandomCrop, v2.RandomHorizontalFlip)
-    transforms = v2.Compose([t for t in data.training_transforms(64).transforms if isinstance(t, geometric)])
-    assert len(transforms.transforms) == 3
-    pixels = torch.from_numpy(blocks).permute(2, 0, 1)
-    for seed in range(20):
-        torch.manual_seed(seed)
-        image, mask = transforms(tv_tensors.Image(pixels[:3]), tv_tensors.Mask(pixels[3]))
-        assert image.shape == (3, 64, 64)
-        assert mask.shape == (64, 64)
-        distance = (image.permute(1, 2, 0)[:, :, None].int() - COLORS.int()).abs().sum(dim=-1)
-        # Only where a block's edge was smoothed may the nearest colour be another's.
-        is_pure = distance.min(dim=-1).values < 20
-        assert is_pure.float().mean() > 0.3
-        assert torch.equal(distance.argmin(dim=-1)[is_pure], mask[is_pure].long())
+def test_a_photo_is_as_it_is_in_the_cache(pictures, blocks):
+    image, mask = pictures.photo(1)
+    np.testing.assert_array_equal(image, blocks[::-1, :, :3])
+    np.testing.assert_array_equal(mask, blocks[::-1, :, 3])
+
+
+def test_any_picture_is_picked(pictures):
+    rng = np.random.default_rng(0)
+    picked = [pictures.pick(rng)[1] for _ in range(20)]
+    for index in range(2):
+        assert any(np.array_equal(mask, pictures.photo(index)[1]) for mask in picked)
+
+
+def test_pictures_outside_the_split_are_never_picked(blocks):
+    cache = PetCache(np.stack([blocks, np.zeros_like(blocks)]), [])
+    pictures = PetPictures(cache, [hashed(0, "0")], size=64, seed=0)
+    rng = np.random.default_rng(0)
+    assert all(pictures.pick(rng)[1].any() for _ in range(20))
+
+
+def test_a_picture_shows_the_colours_of_its_mask(pictures):
+    # Half of either colour lies within a block's smoothed edge; brightness and tint change, not which is greenest.
+    image, mask = pictures.augment.compose(pictures.photo(0), np.random.default_rng(0))
+    distance = np.abs(image[:, :, None].astype(int) - COLORS).sum(axis=-1)
+    is_pure = distance.min(axis=-1) < 5
+    assert is_pure.mean() > 0.3
+    np.testing.assert_array_equal(distance.argmin(axis=-1)[is_pure], mask[is_pure])
+
+
+def test_the_kinds_of_picture_can_be_chosen(pictures):
+    pictures.augment.kinds = {"ground": 1.0}
+    assert not pictures[0][1].any()
+    grounds = PetPictures(pictures.cache, pictures.pets, size=64, seed=0, kinds={"ground": 1.0})
+    assert all(not grounds[index][1].any() for index in range(2))
 
 
 def test_an_item_is_a_picture_and_its_class_ids(pictures):

@@ -51,7 +51,9 @@ def test_a_run_keeps_its_settings_and_history(run):
     assert weights["settings"]["size"] == 64
     assert weights["settings"]["batch_size"] == 2
     (epoch,) = weights["history"]
-    assert epoch.keys() == {"epoch", "loss", "seconds", "binary", "trimap", "species"}
+    assert epoch.keys() == {"epoch", "loss", "seconds", "binary", "trimap", "species", "scenes"}
+    assert 0 <= epoch["scenes"] <= 1
+    assert (weights["settings"]["lovasz"], weights["settings"]["initial_weights"]) == (0.5, "none")
     assert sorted(path.name for path in run.iterdir()) == ["checkpoint.pt", "weights.pt"]
 
 
@@ -64,6 +66,34 @@ def test_starting_over_a_checkpoint_is_refused(fit, run, refused):
 def test_resuming_with_another_option_names_it(fit, run, refused):
     code = fit(run, "--epochs", 1, "--resume", "--learning-rate", 0.5)
     refused(code, "was made with learning_rate 0.001, not 0.5. Give the options of the first start")
+
+
+def test_resuming_with_another_loss_is_refused(fit, run, refused):
+    code = fit(run, "--epochs", 1, "--resume", "--lovasz", 0)
+    refused(code, "was made with lovasz 0.5, not 0.0. Give the options of the first start")
+
+
+def test_a_run_starts_from_the_weights_of_another(fit, run, tmp_path, capsys):
+    # A learning rate of next to nothing leaves the parameters where they began.
+    options = ("--epochs", 1, "--learning-rate", 1e-12, "--lovasz", 0)
+    assert fit(tmp_path, *options, "--initial-weights", run / "weights.pt") == 0
+    assert "took over" in capsys.readouterr().out
+    before, after = state_dict(run), state_dict(tmp_path)
+    for name in ("segmentation_head.2.weight", "encoder.0.0.weight"):
+        torch.testing.assert_close(after[name], before[name])
+    assert checkpoint.load(tmp_path / "weights.pt")["settings"]["lovasz"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("gone.pt", "There is no "),
+        ("checkpoint.pt", "None of the initial weights fits the network. Give those of the same architecture"),
+    ],
+)
+def test_initial_weights_that_are_none_are_refused(fit, run, tmp_path, refused, name, words):
+    refused(fit(tmp_path / "run", "--epochs", 1, "--initial-weights", run / name), words)
+    assert not (tmp_path / "run").exists()
 
 
 def test_resuming_without_a_checkpoint_is_refused(fit, tmp_path, refused):

@@ -56,3 +56,18 @@ def load_encoder_weights(network: nn.Module, source: str) -> None:
             f"{unfit[0]} first. Expected torchvision's MobileNetV2 with keys `features.N...`."
         )
     network.encoder.load_state_dict({key: state[key] for key in wanted})
+
+
+def take_over(network: nn.Module, state: dict[str, torch.Tensor]) -> str:
+    """Loads the tensors of another network that fit by name and shape; says what did not.
+
+    Raises:
+        InputError: none fits.
+    """
+    wanted = network.state_dict()
+    fitting = {key: value for key, value in state.items() if key in wanted and wanted[key].shape == value.shape}
+    if not fitting:
+        raise InputError("None of the initial weights fits the network. Give those of the same architecture.")
+    network.load_state_dict(fitting, strict=False)
+    left = [key for key in wanted if key not in fitting]
+    return f"took over {len(fitting)} of {len(wanted)} tensors" + (f"; new: {', '.join(left)}" if left else "")
