@@ -7,6 +7,8 @@ import argparse
 import os
 import socket
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -14,6 +16,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--model", default="fastsegnet", help="a folder of models/, or the path of one")
     parser.add_argument("--host", default=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"))
     parser.add_argument("--port", type=int, default=int(os.environ.get("GRADIO_SERVER_PORT", "7860")))
+    parser.add_argument("--config", type=Path, metavar="FILE", help="threads and requests that `engine sweep` found")
     args = parser.parse_args(argv)
 
     if trouble := listening_trouble(args.host, args.port):
@@ -22,17 +25,27 @@ def main(argv: list[str] | None = None) -> int:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     from demo import hosting, page
     from demo.lanes import Lanes
+    from engine.backends import DEFAULT_OPTIONS
+    from engine.configuration import read_configuration
     from engine.errors import EngineError
     from engine.segmenter import Segmenter
-    from engine.spec import Model
+    from engine.spec import MODELS, Model
 
     try:
         model = Model.open(args.model)
+        tuned, options = read_configuration(args.config) if args.config else (None, DEFAULT_OPTIONS)
     except EngineError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     hosting.prepare()
-    lanes = Lanes(model.spec, lambda backend: Segmenter.open(model.folder, backend))
+
+    def open_segmenter(backend: str) -> Segmenter:
+        # A viewer has one photo at a time, whatever batch the sweep liked best.
+        return Segmenter.open(model.folder, backend, replace(options, batch=1) if backend == tuned else DEFAULT_OPTIONS)
+
+    # The Lab names the model on the command line that repeats a benchmark: by its folder's name where that is enough.
+    name = model.folder.name if model.folder.parent == MODELS else str(model.folder.resolve())
+    lanes = Lanes(model.spec, open_segmenter, model=name)
     blocks = page.build(lanes)
     lanes.open_in_background()  # after the page, which asks one quick lane what it executes
     blocks.launch(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from demo.lanes import BASELINE, Lanes
+from demo.lanes import Lanes
 from engine.images import ImageSource, Picture, read_picture
 from engine.latency import Samples, compare_all, measure, summarise
 from engine.segmenter import Segmentation
@@ -55,7 +55,7 @@ class Comparison:
             "confidence": {name: s.confidence for name, s in self.segmentations.items()},
             "executes": self.precisions,
             "backends": {name: summarise(rows) for name, rows in self.samples.items()},
-            "ratios": compare_all(self.samples, BASELINE) if BASELINE in self.samples else {},
+            "ratios": compare_all(self.samples),
             "rounds": ROUNDS,
             "unavailable": self.failures,
         }
@@ -89,8 +89,10 @@ def compare_lanes(
     segmenters = lanes.available()
     on_progress(0.2, "Segmenting")
     segmentations = {name: segmenter.segment(needed) for name, segmenter in chosen.items()}
-    samples = measure(
-        segmenters, needed, ROUNDS, on_progress=lambda share: on_progress(0.3 + 0.7 * share, "Timing the backends")
+    measured = measure(
+        segmenters, [needed], ROUNDS, on_progress=lambda share: on_progress(0.3 + 0.7 * share, "Timing the backends")
     )
     precisions = {name: segmenter.describe().precision for name, segmenter in chosen.items()}
-    return Comparison(picture, left, right, segmentations, precisions, samples, lanes.failures())
+    return Comparison(
+        picture, left, right, segmentations, precisions, measured.samples, lanes.failures() | measured.failures
+    )

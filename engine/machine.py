@@ -2,8 +2,11 @@
 
 import os
 import platform
+import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from engine import allocator
 
 PACKAGES = ("torch", "openvino", "onnxruntime", "numpy", "pillow", "opencv-python-headless")
 # Flags of /proc/cpuinfo worth knowing for inference, and their names for a reader, in this order.
@@ -21,17 +24,44 @@ _IMPLIES = (("AVX-512", "AVX2"), ("AVX-512 VNNI", "VNNI"), ("AVX-512 VNNI", "AVX
 
 
 def describe_machine() -> dict:
-    """Processor, instruction sets, usable cores, load, system and versions."""
-    model, flags = _cpu()
+    """Processor, instruction sets, usable cores, allocator, load, system and versions."""
     return {
-        "cpu": model,
-        "instruction_sets": [name for flag, name in INSTRUCTION_SETS.items() if flag in flags],
+        "cpu": _cpu()[0],
+        "cpu_id": _cpu_id(),
+        "instruction_sets": instruction_sets(),
         "cores": usable_cores(),
+        "allocator": allocator.describe(),
         "load_1min": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "versions": {name: v for name in PACKAGES if (v := _version(name))},
     }
+
+
+def instruction_sets() -> list[str]:
+    """Those of `INSTRUCTION_SETS` that the processor has, by their names for a reader."""
+    flags = _cpu()[1]
+    return [name for flag, name in INSTRUCTION_SETS.items() if flag in flags]
+
+
+def busy_share(seconds: float = 0.5) -> float | None:
+    """Share of all cores, 0 to 1, that is taken by others while this process sleeps; None where /proc has no word.
+
+    Time that the host gives to other virtual machines counts as taken.
+    """
+    path = Path("/proc/stat")
+    if not path.is_file():
+        return None
+
+    def read() -> tuple[int, int]:
+        ticks = [int(x) for x in path.read_text().splitlines()[0].split()[1:9]]
+        return sum(ticks), ticks[3] + ticks[4]  # all, idle and waiting for disks
+
+    total, idle = read()
+    time.sleep(seconds)
+    total_after, idle_after = read()
+    passed = total_after - total
+    return round(1 - (idle_after - idle) / passed, 3) if passed else None
 
 
 def usable_cores() -> int:
@@ -57,15 +87,27 @@ def machine_in_words(machine: dict) -> str:
 
 def _cpu() -> tuple[str, set[str]]:
     """The processor's name and flags, from /proc/cpuinfo where there is one."""
-    path = Path("/proc/cpuinfo")
-    if not path.is_file():
-        return platform.processor() or platform.machine(), set()
-    fields: dict[str, str] = {}
-    for line in path.read_text().splitlines():
-        key, _, value = line.partition(":")
-        fields.setdefault(key.strip(), value.strip())
+    fields = _cpu_fields()
     name = fields.get("model name") or platform.processor() or platform.machine()
     return name, set(fields.get("flags", "").split())
+
+
+def _cpu_fields() -> dict[str, str]:
+    """/proc/cpuinfo of the first core; empty where there is none."""
+    path = Path("/proc/cpuinfo")
+    fields: dict[str, str] = {}
+    for line in path.read_text().splitlines() if path.is_file() else ():
+        key, _, value = line.partition(":")
+        fields.setdefault(key.strip(), value.strip())
+    return fields
+
+
+def _cpu_id() -> str | None:
+    """ "family 25, model 17": what a virtual machine tells of the generation when it hides the name."""
+    fields = _cpu_fields()
+    if "cpu family" not in fields:
+        return None
+    return f"family {fields['cpu family']}, model {fields['model']}"
 
 
 def _version(package: str) -> str | None:

@@ -51,6 +51,7 @@ class ModelSpec:
         versions: of the libraries that wrote the artefacts.
         commit: of the code that wrote them.
         licence: of the weights.
+        speed: latencies on a named machine, as `benchmarks/numbers.py` measured them; empty before.
     """
 
     name: str
@@ -64,6 +65,7 @@ class ModelSpec:
     versions: dict[str, str]
     commit: str
     licence: str
+    speed: dict[str, Any] = field(default_factory=dict)
 
     @property
     def objects(self) -> list[ClassSpec]:

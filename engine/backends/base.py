@@ -25,6 +25,24 @@ class BackendInfo:
     threads: int
 
 
+@dataclass(frozen=True)
+class Options:
+    """How a runtime may use the machine.
+
+    Attributes:
+        threads: for one call; None leaves it to the runtime.
+        requests: calls that are expected at once; the threads of all together are at most the usable cores.
+        batch: pictures that one run of the network takes.
+    """
+
+    threads: int | None = None
+    requests: int = 1
+    batch: int = 1
+
+
+DEFAULT_OPTIONS = Options()
+
+
 class Backend(Protocol):
     """A model that is loaded and ready. Safe to call from many threads at once."""
 

@@ -1,21 +1,22 @@
 """onnxruntime on the CPU: what the ONNX file gives outside OpenVINO and PyTorch."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
-from engine.backends.base import BackendInfo
+from engine.backends.base import BackendInfo, Options
 from engine.errors import InferenceError
+from engine.machine import usable_cores
 from engine.spec import ModelSpec
 
 
 class OnnxRuntimeBackend:
     """A session may be run by several threads at once."""
 
-    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+    def __init__(self, session: onnxruntime.InferenceSession, threads: int) -> None:
         self._session = session
+        self._threads = threads
         self._input = session.get_inputs()[0].name
 
     def infer(self, batch: np.ndarray) -> np.ndarray:
@@ -25,8 +26,17 @@ class OnnxRuntimeBackend:
             raise InferenceError(f"onnxruntime failed on a batch {batch.shape} ({exc}).") from exc
 
     def describe(self) -> BackendInfo:
-        return BackendInfo("onnxruntime", onnxruntime.__version__, "CPU", "FP32", os.cpu_count() or 1)
+        return BackendInfo("onnxruntime", onnxruntime.__version__, "CPU", "FP32", self._threads)
 
 
-def open_backend(path: Path, spec: ModelSpec) -> OnnxRuntimeBackend:
-    return OnnxRuntimeBackend(onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]))
+def load(path: Path, spec: ModelSpec) -> bytes:
+    return path.read_bytes()
+
+
+def prepare(loaded: bytes, spec: ModelSpec, options: Options) -> OnnxRuntimeBackend:
+    settings = onnxruntime.SessionOptions()
+    threads = options.threads or usable_cores()
+    settings.intra_op_num_threads = threads
+    return OnnxRuntimeBackend(
+        onnxruntime.InferenceSession(loaded, settings, providers=["CPUExecutionProvider"]), threads
+    )

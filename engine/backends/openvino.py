@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 
-from engine.backends.base import BackendInfo
+from engine.backends.base import BackendInfo, Options
 from engine.errors import InferenceError
+from engine.machine import usable_cores
 from engine.spec import ModelSpec
 
 # Without the precision hint, a CPU with bfloat16 arithmetic runs the FP32 model in bfloat16.
@@ -21,12 +22,13 @@ _ARITHMETIC = {"Convolution", "Deconvolution", "MatMul", "FullyConnected"}
 
 
 class OpenVINOBackend:
-    """Answers each picture of a batch by a request of its own, so that the compiled shape stays static."""
+    """Runs a batch in parts of the size that it was compiled for, so that the compiled shape stays static."""
 
-    def __init__(self, compiled: ov.CompiledModel) -> None:
+    def __init__(self, compiled: ov.CompiledModel, pool_size: int = POOL_SIZE) -> None:
         self._compiled = compiled
+        self._batch = compiled.input(0).shape[0]
         self._requests: queue.SimpleQueue[ov.InferRequest] = queue.SimpleQueue()
-        for _ in range(POOL_SIZE):
+        for _ in range(pool_size):
             self._requests.put(compiled.create_infer_request())
 
     @contextmanager
@@ -40,15 +42,17 @@ class OpenVINOBackend:
     def infer(self, batch: np.ndarray) -> np.ndarray:
         try:
             with self._request() as request:
-                logits = [self._infer_one(request, image[None]) for image in batch]
+                starts = range(0, len(batch), self._batch)
+                logits = [self._infer_part(request, batch[start : start + self._batch]) for start in starts]
         except Exception as exc:
             raise InferenceError(f"OpenVINO failed on a batch {batch.shape} ({exc}).") from exc
         return logits[0] if len(logits) == 1 else np.concatenate(logits)
 
-    @staticmethod
-    def _infer_one(request: ov.InferRequest, batch: np.ndarray) -> np.ndarray:
-        shared = request.infer([batch], share_inputs=True, share_outputs=True)[0]
-        return shared.copy()  # the request writes its next answer to the same place
+    def _infer_part(self, request: ov.InferRequest, part: np.ndarray) -> np.ndarray:
+        missing = self._batch - len(part)
+        padded = np.pad(part, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else part
+        shared = request.infer([padded], share_inputs=True, share_outputs=True)[0]
+        return shared[: len(part)].copy()  # the request writes its next answer to the same place
 
     def describe(self) -> BackendInfo:
         return BackendInfo(
@@ -62,21 +66,37 @@ class OpenVINOBackend:
 
 def executed_precision(compiled: ov.CompiledModel) -> str:
     """What the convolutions really execute in, the most frequent first: "INT8 (62 of 64 convolutions), FP32"."""
-    names = {"u8": "INT8", "i8": "INT8", "f32": "FP32", "bf16": "BF16", "f16": "FP16"}
     counts: Counter[str] = Counter()
     for node in compiled.get_runtime_model().get_ops():
         info = node.get_rt_info()
         if info["layerType"].astype(str) in _ARITHMETIC:
-            precision = info["runtimePrecision"].astype(str)
-            counts[names.get(precision, precision)] += 1
+            counts[precision_name(info["runtimePrecision"].astype(str))] += 1
     (name, count), *others = counts.most_common()
     if not others:
         return name
     return f"{name} ({count} of {counts.total()} convolutions), {', '.join(other for other, _ in others)}"
 
 
-def open_backend(path: Path, spec: ModelSpec) -> OpenVINOBackend:
-    core = ov.Core()
-    model = core.read_model(path)
-    model.reshape([1, *spec.size_hw, 3])
-    return OpenVINOBackend(core.compile_model(model, "CPU", COMPILE_OPTIONS))
+def precision_name(runtime_precision: str) -> str:
+    """A precision of the runtime model for a reader: "u8" is "INT8"."""
+    names = {"u8": "INT8", "i8": "INT8", "f32": "FP32", "bf16": "BF16", "f16": "FP16"}
+    return names.get(runtime_precision, runtime_precision)
+
+
+def load(path: Path, spec: ModelSpec) -> ov.Model:
+    return ov.Core().read_model(path)
+
+
+def prepare(loaded: ov.Model, spec: ModelSpec, options: Options) -> OpenVINOBackend:
+    loaded.reshape([options.batch, *spec.size_hw, 3])
+    compiled = ov.Core().compile_model(loaded, "CPU", COMPILE_OPTIONS | parallelism(options))
+    return OpenVINOBackend(compiled, max(POOL_SIZE, options.requests))
+
+
+def parallelism(options: Options) -> dict[str, object]:
+    """The compile options that give each request its own stream and threads; more requests than that wait in line."""
+    if options.threads is None and options.requests == 1:
+        return {}
+    threads = options.threads or 1
+    streams = min(options.requests, max(1, usable_cores() // threads))
+    return {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": streams * threads}

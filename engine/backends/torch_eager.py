@@ -1,17 +1,18 @@
 """PyTorch, eager: the exported program called as a module, nothing fused, nothing frozen."""
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from engine.backends.base import BackendInfo
+from engine.backends.base import BackendInfo, Options
 from engine.errors import InferenceError
 from engine.spec import ModelSpec
 
 
-def load_module(path: Path) -> torch.nn.Module:
+def load(path: Path, spec: ModelSpec) -> torch.nn.Module:
     """The module of an exported program, less the checks of its input that torch.export adds to every call.
 
     They cost a call up to a tenth of its time, which the network that was exported does not pay either; `Segmenter`
@@ -32,9 +33,10 @@ def load_module(path: Path) -> torch.nn.Module:
 class TorchBackend:
     """Calls a torch module; torch modules in inference mode may be shared by threads."""
 
-    def __init__(self, module: torch.nn.Module, runtime: str) -> None:
+    def __init__(self, module: Callable[[torch.Tensor], torch.Tensor], runtime: str, precision: str = "FP32") -> None:
         self._module = module
         self._runtime = runtime
+        self._precision = precision
 
     def infer(self, batch: np.ndarray) -> np.ndarray:
         try:
@@ -45,8 +47,15 @@ class TorchBackend:
             raise InferenceError(f"{self._runtime} failed on a batch {batch.shape} ({exc}).") from exc
 
     def describe(self) -> BackendInfo:
-        return BackendInfo(self._runtime, torch.__version__, "CPU", "FP32", torch.get_num_threads())
+        return BackendInfo(self._runtime, torch.__version__, "CPU", self._precision, torch.get_num_threads())
 
 
-def open_backend(path: Path, spec: ModelSpec) -> TorchBackend:
-    return TorchBackend(load_module(path), "PyTorch")
+def prepare(loaded: torch.nn.Module, spec: ModelSpec, options: Options) -> TorchBackend:
+    use_threads(options)
+    return TorchBackend(loaded, "PyTorch")
+
+
+def use_threads(options: Options) -> None:
+    """Sets the threads of a call, where they are given; PyTorch has one number for the whole process."""
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)

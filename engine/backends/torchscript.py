@@ -1,23 +1,26 @@
 """TorchScript: the exported program traced and frozen when it is opened, which folds the batch norms."""
 
 import warnings
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from engine.backends.torch_eager import TorchBackend, load_module
+from engine.backends.base import Options
+from engine.backends.torch_eager import TorchBackend, load, use_threads
 from engine.spec import ModelSpec
+
+__all__ = ["load", "prepare"]
 
 WARM_UP_CALLS = 3  # the executor watches the first calls, then rewrites the graph
 
 
-def open_backend(path: Path, spec: ModelSpec) -> TorchBackend:
+def prepare(loaded: torch.nn.Module, spec: ModelSpec, options: Options) -> TorchBackend:
+    use_threads(options)
     example = torch.zeros((1, *spec.size_hw, 3), dtype=torch.uint8)
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.filterwarnings("ignore", category=DeprecationWarning, message=".*torch.jit.*")
         warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
-        traced = torch.jit.trace(load_module(path), (example,), check_trace=False)
+        traced = torch.jit.trace(loaded, (example,), check_trace=False)
         backend = TorchBackend(torch.jit.freeze(traced.eval()), "TorchScript")
     for _ in range(WARM_UP_CALLS):
         backend.infer(np.zeros(example.shape, np.uint8))

@@ -1,26 +1,45 @@
 """One contract for every runtime, the fake included; and that they agree with each other."""
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import torch
 
-from engine.backends import BACKENDS, open_backend
+from engine.backends import BACKENDS, PROFILED, Options, import_runtime, known, open_backend, torch_bf16, torch_compile
+from engine.backends import openvino as openvino_runtime
 from engine.backends.base import Backend
 from engine.backends.fake import FakeBackend
+from engine.backends.openvino import parallelism
+from engine.backends.torch_compile import pad_to
 from engine.dataset import read_split
-from engine.errors import InferenceError, InputError
+from engine.errors import ArtefactError, BackendUnavailableError, InferenceError, InputError
 from engine.evaluate import spread
+from engine.machine import instruction_sets
 from engine.segmenter import Segmenter
 from engine.spec import Model
 
-EXACT = ["torch", "torchscript", "openvino-fp32", "onnxruntime"]
+COMPILED = pytest.param(
+    "torch-compile",
+    marks=pytest.mark.skipif(
+        not any(shutil.which(compiler) for compiler in torch_compile.COMPILERS), reason="no C++ compiler is installed"
+    ),
+)
+BF16 = pytest.param(
+    "torch-bf16",
+    marks=pytest.mark.skipif(
+        not set(torch_bf16.NEEDED) & set(instruction_sets()), reason="this CPU has no bfloat16 arithmetic"
+    ),
+)
+EXACT = ["torch", "torchscript", "openvino-fp32", "onnxruntime", COMPILED]
+REAL = [*EXACT, "openvino-int8", BF16]
 SIZE = Model.open("fastsegnet").spec.size_hw
 # Two calls of one backend may add up in another order; more than that is a mistake.
 ROUNDING = 1e-4
 
 
-@pytest.fixture(params=[*EXACT, "openvino-int8", "fake"])
+@pytest.fixture(params=[*REAL, "fake"])
 def backend(request, segmenter_on) -> Backend:
     return segmenter_on(request.param).backend
 
@@ -38,7 +57,7 @@ def agreement(one: Segmenter, other: Segmenter, photos: list) -> float:
 
 
 def test_every_backend_of_the_registry_runs_the_contract():
-    assert {*EXACT, "openvino-int8"} == set(BACKENDS)
+    assert {name.values[0] if name in (COMPILED, BF16) else name for name in REAL} == set(BACKENDS)
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -103,21 +122,23 @@ def test_backends_of_the_same_weights_agree_on_the_logits(segmenter_on, pets, na
     assert np.abs(segmenter_on(name).backend.infer(pets) - reference).max() < 1e-3
 
 
-def test_int8_agrees_with_fp32_on_drawn_pets(segmenter_on, drawn_pet):
+@pytest.mark.parametrize("name", ["openvino-int8", BF16])
+def test_fewer_bits_agree_with_fp32_on_drawn_pets(segmenter_on, drawn_pet, name):
     photos = [drawn_pet(seed, (240, 320), species)[0] for seed, species in enumerate(["cat", "dog"] * 6)]
-    assert agreement(segmenter_on("openvino-fp32"), segmenter_on("openvino-int8"), photos) >= 0.98
+    assert agreement(segmenter_on("openvino-fp32"), segmenter_on(name), photos) >= 0.98
 
 
-def test_int8_agrees_with_fp32_on_real_pets(segmenter_on, pets_root):
+@pytest.mark.parametrize("name", ["openvino-int8", BF16])
+def test_fewer_bits_agree_with_fp32_on_real_pets(segmenter_on, pets_root, name):
     photos = [pet.photo for pet in spread(read_split(pets_root, "test"), 24)]
-    assert agreement(segmenter_on("openvino-fp32"), segmenter_on("openvino-int8"), photos) >= 0.98
+    assert agreement(segmenter_on("openvino-fp32"), segmenter_on(name), photos) >= 0.98
 
 
-def test_backends_of_the_same_weights_agree_on_a_real_pet(segmenter_on, pets_root):
+@pytest.mark.parametrize("name", EXACT[1:])
+def test_backends_of_the_same_weights_agree_on_a_real_pet(segmenter_on, pets_root, name):
     photo = read_split(pets_root, "test")[0].photo
     reference = segmenter_on("torch").predict(photo).logits
-    for name in EXACT[1:]:
-        assert np.abs(segmenter_on(name).predict(photo).logits - reference).max() < 1e-3
+    assert np.abs(segmenter_on(name).predict(photo).logits - reference).max() < 1e-3
 
 
 def test_an_unknown_backend_lists_the_known_ones(model):
@@ -125,20 +146,117 @@ def test_an_unknown_backend_lists_the_known_ones(model):
         open_backend("tensorflow", model)
 
 
-@pytest.mark.parametrize("name", [*EXACT, "openvino-int8"])
+@pytest.mark.parametrize("name", REAL)
 def test_a_runtime_that_fails_says_so_with_the_cause(segmenter_on, name):
     with pytest.raises(InferenceError, match=r"failed on a batch \(1, 8, 8, 5\)") as caught:
         segmenter_on(name).backend.infer(np.zeros((1, 8, 8, 5), np.uint8))
     assert caught.value.__cause__ is not None
 
 
-@pytest.mark.parametrize("name", [*EXACT, "openvino-int8"])
+@pytest.mark.parametrize("name", REAL)
 def test_a_backend_works_on_after_a_failure(segmenter_on, pets, name):
     backend = segmenter_on(name).backend
     for _ in range(8):
         with pytest.raises(InferenceError):
             backend.infer(np.zeros((1, 8, 8, 5), np.uint8))
     assert backend.infer(pets[:1]).shape == (1, 4, *SIZE)
+
+
+def test_a_cpu_without_bfloat16_is_refused_it(model, monkeypatch):
+    monkeypatch.setattr(torch_bf16, "instruction_sets", lambda: ["AVX2", "AVX-512 VNNI"])
+    words = "torch-bf16 needs a CPU with bfloat16 arithmetic .* Choose torch"
+    with pytest.raises(BackendUnavailableError, match=words):
+        open_backend("torch-bf16", model)
+
+
+@pytest.mark.parametrize("name", [BF16])
+def test_bfloat16_is_said_to_be_bfloat16(segmenter_on, name):
+    assert segmenter_on(name).describe().precision == "BF16 (convolutions), FP32"
+
+
+def test_compiling_without_a_compiler_is_refused(model, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    words = r"torch-compile needs a C\+\+ compiler at run time; none of g\+\+, clang\+\+, c\+\+ was found. Install one"
+    with pytest.raises(BackendUnavailableError, match=words):
+        open_backend("torch-compile", model)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_compiled_for_a_batch_it_answers_as_many_pictures_as_came(segmenter_on, model, pets, monkeypatch, count):
+    monkeypatch.setattr(torch, "compile", lambda module, dynamic: module)  # takes half a minute for each size
+    monkeypatch.setattr(torch_compile, "COMPILERS", ("python3", "python", "sh"))
+    logits = open_backend("torch-compile", model, Options(batch=2)).infer(pets[:count])
+    np.testing.assert_allclose(logits, segmenter_on("torch").backend.infer(pets[:count]), atol=ROUNDING)
+
+
+def test_a_part_that_is_too_small_is_filled_with_black_pictures():
+    part = torch.full((2, 4, 4, 3), 7, dtype=torch.uint8)
+    padded = pad_to(part, 3)
+    assert padded.dtype == torch.uint8
+    assert torch.equal(padded[:2], part)
+    assert padded[2].count_nonzero() == 0
+    assert pad_to(part, 2) is part
+
+
+@pytest.mark.parametrize("name", ["openvino-fp32", "openvino-int8"])
+def test_openvino_answers_the_same_whatever_its_threads_requests_and_batch(segmenter_on, model, pets, name):
+    configured = open_backend(name, model, Options(threads=1, requests=2, batch=2))
+    assert configured.describe().precision == segmenter_on(name).describe().precision
+    for count in (1, 2, 3):  # half a batch, a whole one, one and a half
+        logits = configured.infer(pets[:count])
+        assert logits.shape == (count, 4, *SIZE)
+        np.testing.assert_allclose(logits, segmenter_on(name).backend.infer(pets[:count]), atol=ROUNDING)
+
+
+def test_threads_are_what_was_asked_for(model):
+    for name in ("openvino-fp32", "onnxruntime"):
+        assert open_backend(name, model, Options(threads=1)).describe().threads == 1
+
+
+def test_pytorch_takes_the_threads_that_were_asked_for(model, pets):
+    before = torch.get_num_threads()
+    try:
+        backend = open_backend("torch", model, Options(threads=before + 1))
+        assert backend.describe().threads == before + 1
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (Options(), {}),  # left to the hint of latency
+        (Options(threads=2), {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 2}),
+        (Options(threads=2, requests=2), {"NUM_STREAMS": 2, "INFERENCE_NUM_THREADS": 4}),
+        # Four cores hold two streams of two threads; the third request waits in line.
+        (Options(threads=2, requests=3), {"NUM_STREAMS": 2, "INFERENCE_NUM_THREADS": 4}),
+        (Options(threads=8, requests=2), {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 8}),
+        (Options(requests=8), {"NUM_STREAMS": 4, "INFERENCE_NUM_THREADS": 4}),
+    ],
+)
+def test_each_request_gets_a_stream_as_far_as_the_cores_reach(monkeypatch, options, expected):
+    monkeypatch.setattr(openvino_runtime, "usable_cores", lambda: 4)
+    assert parallelism(options) == expected
+
+
+def test_a_known_backend_is_its_name_and_those_of_openvino_can_be_profiled():
+    assert known("torch") == "torch"
+    assert PROFILED == ("openvino-fp32", "openvino-int8")
+
+
+def test_a_runtime_whose_package_is_missing_is_unavailable(monkeypatch):
+    monkeypatch.setitem(BACKENDS, "missing", ("engine.backends.missing", "torch.pt2"))
+    words = r"The backend missing needs a package that is missing \(No module named 'engine.backends.missing'\)"
+    with pytest.raises(BackendUnavailableError, match=words):
+        import_runtime("missing")
+
+
+def test_an_artefact_that_the_runtime_cannot_read_names_the_command_that_makes_it(model, monkeypatch):
+    monkeypatch.setitem(BACKENDS, "mistaken", ("engine.backends.onnxruntime", "openvino-fp32.xml"))
+    with pytest.raises(
+        ArtefactError, match=r"The backend mistaken cannot read .*\.xml .* Make it with `python -m train"
+    ):
+        open_backend("mistaken", model)
 
 
 def test_the_fake_fails_on_demand_with_the_cause():

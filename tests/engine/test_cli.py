@@ -8,17 +8,10 @@ import pytest
 from PIL import Image
 
 from engine.__main__ import main
+from engine.commands.predict import free_stem
 from engine.images import read_picture
 
 BACKEND = "openvino-fp32"
-LATENCY = {"latency_ms": {"median", "p90", "p99"}, "stages_ms": {"preprocess", "infer", "postprocess"}}
-
-
-@pytest.fixture
-def photo(tmp_path, drawn_pet, encoded) -> Path:
-    path = tmp_path / "tom.jpg"
-    path.write_bytes(encoded(drawn_pet(size_hw=(120, 160))[0]))
-    return path
 
 
 @pytest.fixture
@@ -27,24 +20,8 @@ def out(tmp_path) -> Path:
     return tmp_path / "masks"
 
 
-@pytest.fixture
-def result_file(tmp_path) -> Path:
-    return tmp_path / "result.json"
-
-
 def run(*words: object) -> int:
     return main([str(word) for word in words])
-
-
-def error_lines(capsys) -> list[str]:
-    return [line for line in capsys.readouterr().err.splitlines() if line]
-
-
-def assert_refused(capsys, code: int, words: str) -> None:
-    assert code == 2
-    (line,) = error_lines(capsys)
-    assert line.startswith("error: ")
-    assert words in line
 
 
 def test_predict_writes_class_ids_as_a_png(photo, out, segmenter_on):
@@ -105,31 +82,29 @@ def test_a_photo_named_as_a_mask_gets_files_of_its_own(tmp_path, photo, out):
     assert len(list(out.iterdir())) == 4
 
 
-def test_a_bad_photo_among_good_ones_is_reported_and_the_others_are_done(tmp_path, photo, out, result_file, capsys):
+def test_a_bad_photo_among_good_ones_is_reported_and_the_others_are_done(tmp_path, photo, out, result_file, refused):
     bad, last = tmp_path / "letter.jpg", tmp_path / "last.jpg"
     bad.write_text("Dear cat,")
     last.write_bytes(photo.read_bytes())
     code = run("predict", photo, bad, last, "--out", out, "--backend", BACKEND, "--json", result_file)
-    assert_refused(capsys, code, "letter.jpg is not a picture we can read")
+    refused(code, "letter.jpg is not a picture we can read")
     assert sorted(path.name for path in out.iterdir()) == ["last-mask.png", "tom-mask.png"]
     assert [entry["photo"] for entry in json.loads(result_file.read_text())] == [str(photo), str(last)]
 
 
-def test_an_unknown_backend_is_refused(photo, out, capsys):
+def test_an_unknown_backend_is_refused(photo, out, refused):
     code = run("predict", photo, "--out", out, "--backend", "tensorflow")
-    assert_refused(capsys, code, "There is no backend 'tensorflow'. Known: onnxruntime, ")
+    refused(code, "There is no backend 'tensorflow'. Known: onnxruntime, ")
     assert not out.exists()
 
 
-def test_an_unknown_model_is_refused(photo, out, capsys):
-    assert_refused(
-        capsys, run("predict", photo, "--out", out, "--model", "slowsegnet"), "There is no model 'slowsegnet'"
-    )
+def test_an_unknown_model_is_refused(photo, out, refused):
+    refused(run("predict", photo, "--out", out, "--model", "slowsegnet"), "There is no model 'slowsegnet'")
 
 
-def test_a_place_that_cannot_be_written_is_refused(photo, capsys):
+def test_a_place_that_cannot_be_written_is_refused(photo, refused):
     code = run("predict", photo, "--out", photo / "masks", "--backend", BACKEND)
-    assert_refused(capsys, code, "cannot be written")
+    refused(code, "cannot be written")
 
 
 def test_a_command_is_needed(capsys):
@@ -161,32 +136,50 @@ def test_evaluate_takes_a_limit_and_a_split(shared_dataset, result_file):
     assert (scores["split"], scores["images"]) == ("trainval", 3)
 
 
-def test_evaluate_of_a_folder_that_is_no_dataset_is_refused(tmp_path, capsys):
-    assert_refused(capsys, run("evaluate", "--data", tmp_path), "is not an Oxford-IIIT Pet dataset")
+def test_evaluate_of_a_folder_that_is_no_dataset_is_refused(tmp_path, refused):
+    refused(run("evaluate", "--data", tmp_path), "is not an Oxford-IIIT Pet dataset")
 
 
-def test_benchmark_writes_the_fields_of_the_contract(photo, result_file, capsys):
-    options = ("--backends", "openvino-fp32,openvino-int8", "--photo", photo, "--seconds", 0.2)
-    assert run("benchmark", *options, "--json", result_file) == 0
-    result = json.loads(result_file.read_text())
-    assert result.keys() == {"machine", "backends", "ratios"}
-    assert list(result["backends"]) == ["openvino-fp32", "openvino-int8"]
-    for entry in result["backends"].values():
-        assert entry.keys() == {*LATENCY, "throughput_fps"}
-        for part, fields in LATENCY.items():
-            assert entry[part].keys() == fields
-    ratio = result["ratios"]["openvino-fp32/openvino-int8"]
-    assert ratio.keys() == {"median", "ci95", "verdict"}
-    medians = [entry["latency_ms"]["median"] for entry in result["backends"].values()]
-    assert ratio["median"] == pytest.approx(medians[0] / medians[1])
-    assert 0 < ratio["ci95"][0] <= ratio["ci95"][1]
-    assert "160 x 120 px, decoded" in capsys.readouterr().out
+def sweep_result(tmp_path, backend: str, spot: dict | None) -> Path:
+    path = tmp_path / "sweep.json"
+    path.write_text(json.dumps({"backend": backend, "sweet_spot": spot}))
+    return path
 
 
-def test_benchmark_without_time_is_refused(capsys):
-    assert_refused(capsys, run("benchmark", "--seconds", 0), "--seconds is 0; expected more than 0")
+def test_predict_takes_backend_and_options_of_a_sweep(tmp_path, photo, out, result_file, segmenter_on):
+    photos = [photo, tmp_path / "two.jpg", tmp_path / "three.jpg"]
+    for path in photos[1:]:
+        path.write_bytes(photo.read_bytes())
+    config = sweep_result(tmp_path, BACKEND, {"requests": 2, "threads": 1, "batch": 2})
+    assert run("predict", *photos, "--out", out, "--config", config, "--json", result_file) == 0
+    entries = json.loads(result_file.read_text())
+    assert [entry["photo"] for entry in entries] == [str(path) for path in photos]  # in their order
+    expected = segmenter_on(BACKEND).predict(photo).areas
+    assert all(entry["areas"] == pytest.approx(expected, abs=1e-3) for entry in entries)
 
 
-def test_benchmark_of_an_unknown_backend_is_refused(capsys):
-    code = run("benchmark", "--backends", "openvino-fp32,tensorflow", "--seconds", 0.1)
-    assert_refused(capsys, code, "There is no backend 'tensorflow'")
+def test_a_backend_that_is_named_goes_before_that_of_the_sweep(tmp_path, photo, out, refused):
+    config = sweep_result(tmp_path, BACKEND, {"requests": 1, "threads": 1, "batch": 1})
+    code = run("predict", photo, "--out", out, "--config", config, "--backend", "tensorflow")
+    refused(code, "There is no backend 'tensorflow'")
+
+
+def test_a_sweep_without_a_sweet_spot_configures_nothing(tmp_path, photo, out, refused):
+    config = sweep_result(tmp_path, BACKEND, None)
+    refused(run("predict", photo, "--out", out, "--config", config), "holds no setting that kept the limit of latency")
+    assert not out.exists()
+
+
+def test_a_bad_photo_among_several_at_once_is_reported_and_the_others_are_done(tmp_path, photo, out, refused):
+    bad, last = tmp_path / "letter.jpg", tmp_path / "last.jpg"
+    bad.write_text("Dear cat,")
+    last.write_bytes(photo.read_bytes())
+    config = sweep_result(tmp_path, BACKEND, {"requests": 4, "threads": 1, "batch": 1})
+    code = run("predict", photo, bad, last, "--out", out, "--config", config)
+    refused(code, "letter.jpg is not a picture we can read")
+    assert sorted(path.name for path in out.iterdir()) == ["last-mask.png", "tom-mask.png"]
+
+
+def test_photos_with_one_stem_get_numbers():
+    used: set[str] = set()
+    assert [free_stem(stem, used) for stem in ("tom", "tom", "tom-2", "tom")] == ["tom", "tom-2", "tom-2-2", "tom-3"]

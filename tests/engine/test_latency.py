@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from engine.backends.fake import FakeBackend
+from engine.errors import InputError
 from engine.images import Picture
-from engine.latency import compare, measure, summarise, verdict, warm_up
-from engine.machine import describe_machine, machine_in_words
+from engine.latency import compare, compare_all, measure, summarise, tails, verdict, warm_up
 from engine.segmenter import Segmenter
 
 NAMES = ("first", "second", "third")
@@ -25,6 +25,17 @@ class CountingBackend(FakeBackend):
 
     def infer(self, batch: np.ndarray) -> np.ndarray:
         self.calls.append(self.name)
+        return super().infer(batch)
+
+
+class StoppedBackend(FakeBackend):
+    """Ctrl-C comes while it works, once it is told so."""
+
+    is_stopped = False
+
+    def infer(self, batch: np.ndarray) -> np.ndarray:
+        if self.is_stopped:
+            raise KeyboardInterrupt
         return super().infer(batch)
 
 
@@ -85,8 +96,11 @@ def test_a_few_wild_rounds_are_no_basis_for_a_verdict():
 @pytest.mark.parametrize(
     ("ratio", "low", "high", "words"),
     [
-        (1.5, 1.01, 2.5, "faster"),  # clear, though wide
-        (0.8, 0.7, 0.99, "slower"),
+        (1.2, 1.01, 1.3, "faster"),  # 0.29 wide, 0.3 allowed: a quarter of 1.2
+        (1.2, 1.01, 1.32, "too noisy: repeat"),  # 0.31 wide, though all of it is above 1
+        (0.8, 0.8, 0.99, "slower"),
+        (0.8, 0.7, 0.99, "too noisy: repeat"),  # 0.29 wide, 0.2 allowed
+        (1.5, 1.0, 1.3, "no significant difference"),  # 1 itself is inside
         (1.0, 0.95, 1.05, "no significant difference"),
         (2.0, 0.8, 1.29, "no significant difference"),  # 0.49 wide, 0.5 allowed: a quarter of 2
         (2.0, 0.8, 1.31, "too noisy: repeat"),
@@ -94,6 +108,20 @@ def test_a_few_wild_rounds_are_no_basis_for_a_verdict():
 )
 def test_the_verdict_puts_the_interval_in_words(ratio, low, high, words):
     assert verdict(ratio, low, high) == words
+
+
+def test_tails_are_the_median_and_what_nine_and_ninety_nine_in_a_hundred_keep():
+    # 0.9 * 4 = 3.6 of the way: 40 + 0.6 * 60 = 76; 0.99 * 4 = 3.96: 40 + 0.96 * 60 = 97.6.
+    expected = {"median": 30, "p90": pytest.approx(76), "p99": pytest.approx(97.6)}
+    assert tails(np.array([100, 10, 30, 20, 40])) == expected
+
+
+def test_every_pair_is_compared_the_earlier_with_the_later():
+    # 20 ms against 10 and 5, 10 against 5.
+    ratios = compare_all({"a": samples(*[20] * 9), "b": samples(*[10] * 9), "c": samples(*[5] * 9)})
+    assert {pair: ratio["median"] for pair, ratio in ratios.items()} == {"a/b": 2, "a/c": 4, "b/c": 2}
+    assert list(ratios) == ["a/b", "a/c", "b/c"]
+    assert compare_all({"a": samples(1, 2)}) == {}
 
 
 def rounds_of(calls: list[str]) -> list[list[str]]:
@@ -104,25 +132,26 @@ def rounds_of(calls: list[str]) -> list[list[str]]:
 
 
 def test_every_backend_runs_every_round(segmenters, calls, picture):
-    result = measure(segmenters, picture, rounds=ROUNDS)
-    assert list(result) == list(NAMES)
-    assert all(rows.shape == (ROUNDS, 3) for rows in result.values())
-    assert all((rows > 0).all() for rows in result.values())
+    result = measure(segmenters, [picture], rounds=ROUNDS)
+    assert list(result.samples) == list(NAMES)
+    assert all(rows.shape == (ROUNDS, 3) for rows in result.samples.values())
+    assert all((rows > 0).all() for rows in result.samples.values())
+    assert (result.failures, result.cancelled) == ({}, False)
     assert all(sorted(calls_of_round) == sorted(NAMES * 2) for calls_of_round in rounds_of(calls))
 
 
 def test_a_timed_call_follows_an_untimed_one_of_the_same_backend(segmenters, calls, picture):
-    measure(segmenters, picture, rounds=ROUNDS)
+    measure(segmenters, [picture], rounds=ROUNDS)
     assert all(order[::2] == order[1::2] for order in rounds_of(calls))
 
 
 def test_the_order_differs_between_rounds(segmenters, calls, picture):
-    measure(segmenters, picture, rounds=ROUNDS)
+    measure(segmenters, [picture], rounds=ROUNDS)
     assert len({tuple(order) for order in rounds_of(calls)}) > 2
 
 
 def test_every_backend_is_warm_before_the_first_round(segmenters, calls, picture):
-    measure(segmenters, picture, rounds=ROUNDS)
+    measure(segmenters, [picture], rounds=ROUNDS)
     before = calls[: -ROUNDS * 2 * len(NAMES)]
     assert all(before.count(name) >= 3 for name in NAMES)
 
@@ -133,34 +162,100 @@ def test_warming_up_ends(segmenters, calls, picture):
 
 
 def test_the_rounds_asked_for_run_even_where_the_time_is_short(segmenters, picture):
-    assert all(rows.shape == (5, 3) for rows in measure(segmenters, picture, rounds=5, seconds=1e-9).values())
+    samples = measure(segmenters, [picture], rounds=5, seconds=1e-9).samples
+    assert all(rows.shape == (5, 3) for rows in samples.values())
 
 
 def test_rounds_go_on_until_the_time_is_over(segmenters, picture):
     started = time.perf_counter()
-    measure(segmenters, picture, rounds=1, seconds=0.5)
+    measure(segmenters, [picture], rounds=1, seconds=0.5)
     assert time.perf_counter() - started >= 0.5
 
 
 def test_progress_rises_to_the_end(segmenters, picture):
     shares: list[float] = []
-    measure(segmenters, picture, rounds=4, on_progress=shares.append)
+    measure(segmenters, [picture], rounds=4, on_progress=shares.append)
     assert shares == [0.25, 0.5, 0.75, 1.0]
 
 
-def test_the_machine_is_described():
-    machine = describe_machine()
-    assert machine["cpu"]
-    assert machine["cores"] >= 1
-    assert {"torch", "openvino", "onnxruntime", "numpy"} <= set(machine["versions"])
+def test_a_decoded_picture_takes_no_time_to_read(segmenters, picture):
+    assert measure(segmenters, [picture], rounds=3).read_ms.tolist() == [0, 0, 0]
 
 
-@pytest.mark.parametrize(
-    ("sets", "words"),
-    [
-        (["AVX2"], "Drawn CPU, 2 cores, AVX2, no VNNI: INT8 can gain up to about 2.4x here"),
-        (["AVX2", "AVX-512", "AVX-512 VNNI"], "Drawn CPU, 2 cores, AVX-512 VNNI: INT8 can gain up to about 4x here"),
-    ],
-)
-def test_the_machine_in_words_says_what_int8_can_gain(sets, words):
-    assert machine_in_words({"cpu": "Drawn CPU", "cores": 2, "instruction_sets": sets}) == words
+def test_a_file_is_read_once_a_round(segmenters, encoded, picture):
+    read_ms = measure(segmenters, [encoded(picture.image)], rounds=3).read_ms
+    assert read_ms.shape == (3,)
+    assert (read_ms > 0).all()
+
+
+def test_several_pictures_take_a_round_each_in_turn(model):
+    class Seeing(FakeBackend):
+        def __init__(self) -> None:
+            super().__init__()
+            self.seen: list[int] = []
+
+        def infer(self, batch: np.ndarray) -> np.ndarray:
+            self.seen.append(int(batch[0, 0, 0, 0]))
+            return super().infer(batch)
+
+    backend = Seeing()
+    pictures = [Picture(np.full((32, 32, 3), value, np.uint8), (32, 32)) for value in (10, 20, 30)]
+    measure({"seeing": Segmenter(model.spec, backend)}, pictures, rounds=4)
+    # Two calls a round; the fourth begins with the first picture again.
+    assert backend.seen[-8:] == [10, 10, 20, 20, 30, 30, 10, 10]
+
+
+def test_a_file_that_is_no_picture_is_refused(segmenters):
+    with pytest.raises(InputError, match="The picture is not a picture we can read"):
+        measure(segmenters, [b"Dear cat,"])
+
+
+def test_a_backend_that_fails_in_the_middle_is_left_out_with_its_reason(model, segmenters, picture):
+    backend = FakeBackend()
+
+    def fail_after_two_rounds(share: float) -> None:
+        if share == 0.5:
+            backend.failure = RuntimeError("out of memory")
+
+    segmenters = {"failing": Segmenter(model.spec, backend), **segmenters}
+    result = measure(segmenters, [picture], rounds=4, on_progress=fail_after_two_rounds)
+    assert list(result.samples) == list(NAMES)
+    assert all(rows.shape == (4, 3) for rows in result.samples.values())
+    assert result.failures == {"failing": "The fake backend failed (out of memory)."}
+    assert not result.cancelled
+
+
+def test_a_backend_that_never_works_is_left_out_with_its_reason(model, segmenters, picture):
+    segmenters["failing"] = Segmenter(model.spec, FakeBackend(RuntimeError("no memory")))
+    result = measure(segmenters, [picture], rounds=2)
+    assert list(result.samples) == list(NAMES)
+    assert result.failures == {"failing": "The fake backend failed (no memory)."}
+
+
+def test_where_every_backend_fails_nothing_is_measured(model, picture):
+    failing = Segmenter(model.spec, FakeBackend(RuntimeError("no memory")))
+    result = measure({"one": failing, "other": failing}, [picture], seconds=60)
+    assert (result.samples, len(result.read_ms)) == ({}, 0)
+    assert list(result.failures) == ["one", "other"]
+
+
+def test_ctrl_c_in_the_middle_of_a_round_keeps_the_whole_rounds(model, segmenters, picture):
+    backend = StoppedBackend()
+
+    def stop_after_three_rounds(share: float) -> None:
+        backend.is_stopped = share == 0.75
+
+    segmenters["stopped"] = Segmenter(model.spec, backend)
+    result = measure(segmenters, [picture], rounds=4, on_progress=stop_after_three_rounds)
+    assert result.cancelled
+    assert list(result.samples) == [*NAMES, "stopped"]
+    assert {rows.shape for rows in result.samples.values()} == {(3, 3)}
+    assert result.read_ms.shape == (3,)
+    assert result.failures == {}
+
+
+def test_ctrl_c_before_the_first_round_keeps_nothing(model, segmenters, picture):
+    segmenters["stopped"] = Segmenter(model.spec, StoppedBackend())
+    segmenters["stopped"].backend.is_stopped = True
+    result = measure(segmenters, [picture], rounds=4)
+    assert (result.samples, len(result.read_ms), result.cancelled) == ({}, 0, True)

@@ -10,7 +10,7 @@ from engine.backends.fake import FakeBackend
 from engine.cutout import cut_out
 from engine.errors import InferenceError, InputError
 from engine.images import Picture, read_picture
-from engine.segmenter import DEFAULT_BACKEND, Segmenter, preprocess
+from engine.segmenter import DEFAULT_BACKEND, Segmenter, preprocess, stretch
 
 BLACK, GREY, BLUISH = (0, 0, 0), (200, 200, 200), (150, 200, 250)
 
@@ -114,6 +114,13 @@ def test_the_network_gets_the_picture_stretched_to_its_size(drawn_pet):
     assert (preprocess(halves, (64, 96))[0, :, 50:] == 255).all()
 
 
+# Larger and smaller than the model, odd sides, and beyond what begins by averaging blocks.
+@pytest.mark.parametrize("size_hw", [(375, 500), (16, 3000), (321, 319), (801, 603), (97, 2000), (2500, 2400)])
+def test_a_picture_resized_by_several_cores_has_the_very_same_pixels(size_hw):
+    image = np.random.default_rng(0).integers(0, 256, (*size_hw, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(preprocess(image, (320, 320))[0], stretch(image, (320, 320)))
+
+
 def test_a_picture_of_the_models_size_goes_in_as_it_is(stripes):
     np.testing.assert_array_equal(preprocess(stripes, stripes.shape[:2])[0], stripes)
 
@@ -121,6 +128,15 @@ def test_a_picture_of_the_models_size_goes_in_as_it_is(stripes):
 def test_an_array_seen_backwards_is_segmented(fake, stripes):
     # A view with negative strides: what a mirrored webcam picture is.
     np.testing.assert_array_equal(fake.predict(stripes[:, ::-1]).mask, fake.predict(stripes).mask[:, ::-1])
+
+
+def test_pictures_together_get_the_answers_they_get_alone(fake, drawn_pet):
+    pictures = [read_picture(drawn_pet(seed, size_hw)[0]) for seed, size_hw in enumerate([(80, 96), (64, 40)])]
+    together = fake.segment_together(pictures, [1.0, 2.0])
+    for picture, segmentation in zip(pictures, together, strict=True):
+        np.testing.assert_array_equal(segmentation.mask, fake.segment(picture).mask)
+    assert [each.timings["read"] for each in together] == [1.0, 2.0]
+    assert together[0].timings["infer"] == together[1].timings["infer"]
 
 
 def test_a_bad_picture_is_refused(fake):

@@ -1,0 +1,46 @@
+"""One benchmark at a time on a machine: two at once would measure each other."""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # not a Unix; there every benchmark runs at once
+    fcntl = None  # type: ignore[assignment]
+
+WAIT_SECONDS = 0.5
+
+
+def lock_path() -> Path:
+    """The file whose lock is the turn; one for each user, since another's file cannot be written."""
+    user = os.getuid() if hasattr(os, "getuid") else "everyone"
+    return Path(tempfile.gettempdir()) / f"whisker-benchmark-{user}.lock"
+
+
+@contextmanager
+def my_turn(on_wait: Callable[[], None] = lambda: None, path: Path | None = None) -> Iterator[None]:
+    """Waits until no other process of this user measures, then keeps the turn.
+
+    Args:
+        on_wait: called once, if another process has the turn.
+        path: of the lock file.
+    """
+    if fcntl is None:
+        yield
+        return
+    with (path or lock_path()).open("w") as file:
+        is_told = False
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not is_told:
+                    on_wait()
+                    is_told = True
+                time.sleep(WAIT_SECONDS)
+        yield  # closing the file gives the turn back, also where the process is killed

@@ -1,0 +1,93 @@
+"""Two processes that measure take turns."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine import turn
+from engine.turn import lock_path, my_turn
+
+pytest.importorskip("fcntl", reason="turns are taken on Unix alone")
+# Takes the turn, says so, and keeps it until a line comes.
+KEEPER = """
+import sys
+from pathlib import Path
+from engine.turn import my_turn
+with my_turn(lambda: print("waiting", flush=True), Path(sys.argv[1])):
+    print("mine", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def lock(tmp_path) -> Path:
+    return tmp_path / "turn.lock"
+
+
+@pytest.fixture
+def start(lock):
+    """`start()` begins a process that takes the turn; it is ended with the test."""
+    started: list[subprocess.Popen] = []
+
+    def begin() -> subprocess.Popen:
+        command = [sys.executable, "-c", KEEPER, str(lock)]
+        root = Path(__file__).resolve().parents[2]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root)
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_a_free_turn_is_taken_without_waiting(lock):
+    waits: list[str] = []
+    for _ in range(2):
+        with my_turn(lambda: waits.append("waited"), lock):
+            pass
+    assert waits == []
+
+
+def test_another_process_waits_until_the_turn_is_given_back(lock, start):
+    with my_turn(path=lock):
+        other = start()
+        assert other.stdout.readline() == "waiting\n"
+    assert other.stdout.readline() == "mine\n"
+
+
+@pytest.mark.parametrize(
+    "end", [lambda process: print("go", file=process.stdin, flush=True), lambda process: process.kill()]
+)
+def test_the_turn_comes_when_the_other_process_ends_or_is_killed(lock, start, monkeypatch, end: Callable):
+    monkeypatch.setattr(turn, "WAIT_SECONDS", 0.01)
+    other = start()
+    assert other.stdout.readline() == "mine\n"
+    waits: list[str] = []
+
+    def end_the_other_soon() -> None:
+        waits.append("waited")
+        threading.Timer(0.2, end, [other]).start()  # some looks at the lock later
+
+    with my_turn(end_the_other_soon, lock):
+        assert other.wait() is not None
+    assert waits == ["waited"]  # told once
+
+
+def test_an_error_gives_the_turn_back(lock):
+    with pytest.raises(RuntimeError, match="out of memory"), my_turn(path=lock):
+        raise RuntimeError("out of memory")
+    with my_turn(lambda: pytest.fail("the turn was not given back"), lock):
+        pass
+
+
+def test_each_user_has_a_lock_of_their_own(monkeypatch):
+    monkeypatch.setattr("os.getuid", lambda: 1)
+    one = lock_path()
+    monkeypatch.setattr("os.getuid", lambda: 2)
+    assert one != lock_path()
