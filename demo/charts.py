@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import plotly.graph_objects as go
 
-from demo.lanes import BASELINE, LANES, label
+from demo.lanes import BASELINE
+from demo.looks import color, label
 from demo.words import milliseconds, times
 from engine.latency import STAGES, Samples
 
@@ -24,16 +25,22 @@ TEMPLATE = go.layout.Template(
         "yaxis": {"showgrid": False, "zeroline": False, "automargin": True, "ticksuffix": "  "},
         "showlegend": False,
         "hoverlabel": {"font": {"family": FONT}},
+        "dragmode": False,  # a finger on a chart scrolls the page
+        "modebar": {
+            "bgcolor": "rgba(0,0,0,0)",
+            "remove": ["zoom", "pan", "select", "lasso", "zoomIn", "zoomOut", "autoScale", "resetScale"],
+        },
     }
 )
 
 
-def latency_chart(samples: Mapping[str, Samples], chosen: tuple[str, ...]) -> go.Figure:
+def latency_chart(samples: Mapping[str, Samples], chosen: tuple[str, ...], with_ratios: bool = True) -> go.Figure:
     """One bar a backend, stacked by stage, each the median of warm rounds; the chosen ones are marked.
 
     Args:
         samples: milliseconds by backend, as `engine.latency.measure` gives them.
         chosen: the backends compared above the chart.
+        with_ratios: whether the bars say how many times faster than PyTorch they are.
     """
     totals = {name: float(np.median(rows.sum(axis=1))) for name, rows in samples.items()}
     names = list(reversed(samples))
@@ -47,7 +54,7 @@ def latency_chart(samples: Mapping[str, Samples], chosen: tuple[str, ...]) -> go
             x=stage_ms,
             orientation="h",
             marker={
-                "color": [LANES[name][1] for name in names],
+                "color": [color(name) for name in names],
                 "pattern": {"shape": STAGE_PATTERN[stage], "fillmode": "replace", "solidity": 0.45, "size": 5},
                 "line": {"width": 0},
             },
@@ -57,7 +64,7 @@ def latency_chart(samples: Mapping[str, Samples], chosen: tuple[str, ...]) -> go
         figure.add_annotation(
             x=float(np.median(samples[name], axis=0).sum()),
             y=tick,
-            text=_bar_text(name, totals),
+            text=_bar_text(name, totals, with_ratios),
             showarrow=False,
             xanchor="left",
             xshift=6,
@@ -75,8 +82,8 @@ def latency_chart(samples: Mapping[str, Samples], chosen: tuple[str, ...]) -> go
     return figure
 
 
-def _bar_text(name: str, totals: Mapping[str, float]) -> str:
+def _bar_text(name: str, totals: Mapping[str, float], with_ratios: bool) -> str:
     text = f"<b>{milliseconds(totals[name])}</b>"
-    if name != BASELINE and BASELINE in totals:
+    if with_ratios and name != BASELINE and BASELINE in totals:
         text += f"  {times(totals[BASELINE] / totals[name])}"
     return text

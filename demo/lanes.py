@@ -3,24 +3,16 @@
 import threading
 from collections.abc import Callable, Mapping
 
+from demo.looks import LOOKS
 from engine.errors import EngineError, InputError
 from engine.segmenter import Segmenter
 from engine.spec import ModelSpec
 
-# Backend -> (name for a reader, colour everywhere on the page). None of the colours means a class.
 LANES: Mapping[str, tuple[str, str]] = {
-    "torch": ("PyTorch", "#CC79A7"),
-    "torchscript": ("TorchScript", "#A68A00"),
-    "openvino-fp32": ("OpenVINO FP32", "#56B4E9"),
-    "openvino-int8": ("OpenVINO INT8", "#009E73"),
+    name: LOOKS[name] for name in ("torch", "torchscript", "openvino-fp32", "openvino-int8")
 }
 BASELINE = "torch"
 QUANTIZED = "openvino-int8"
-
-
-def label(backend: str) -> str:
-    """A backend's name for a reader."""
-    return LANES[backend][0]
 
 
 class Lanes:
@@ -30,13 +22,19 @@ class Lanes:
         spec: of the model that all lanes run.
         open_segmenter: opens the model on a backend by name.
         names: the backends, in the order of the page.
+        model: of the same, as `--model` takes it: the name of its folder under models/, or a path.
     """
 
     def __init__(
-        self, spec: ModelSpec, open_segmenter: Callable[[str], Segmenter], names: tuple[str, ...] = tuple(LANES)
+        self,
+        spec: ModelSpec,
+        open_segmenter: Callable[[str], Segmenter],
+        names: tuple[str, ...] = tuple(LANES),
+        model: str | None = None,
     ) -> None:
         self.spec = spec
         self.names = names
+        self.model = model or spec.name
         self._open_segmenter = open_segmenter
         self._opened: dict[str, Segmenter | EngineError] = {}
         self._lock = threading.Lock()

@@ -4,7 +4,7 @@ from html import escape
 
 from demo import words
 from demo.comparison import Comparison
-from demo.lanes import label
+from demo.looks import label
 from engine.segmenter import Segmentation
 
 EMPTY = """<div class="empty"><p class="empty-title">See what four runtimes make of one photo</p>

@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.themes.utils.fonts import LocalFont
 
-from demo import photo
+from demo import lab, photo
 from demo.lanes import QUANTIZED, Lanes
 from engine.errors import EngineError
 from engine.machine import describe_machine, machine_in_words
@@ -31,6 +31,7 @@ THEME = gr.themes.Base(
     block_label_text_color="*neutral_600",
     block_label_text_color_dark="*neutral_300",
 )
+SIZE_CHARTS = "() => { requestAnimationFrame(() => window.dispatchEvent(new Event('resize'))); }"
 STYLE = Path(__file__).parent / "style.css"
 
 
@@ -38,7 +39,14 @@ def build(lanes: Lanes) -> gr.Blocks:
     """The page over a set of lanes; the caller launches it."""
     with gr.Blocks(title="Whisker", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
         gr.HTML(header_html(lanes), elem_id="header", padding=False)
-        photo.build(lanes)
+        with gr.Tabs():
+            with gr.Tab("Photo", id="photo-tab") as photo_tab:
+                photo.build(lanes)
+            with gr.Tab("Lab", id="lab-tab") as lab_tab:
+                lab.build(lanes)
+        # A chart that was drawn while its tab was hidden has no width yet.
+        for tab in (photo_tab, lab_tab):
+            tab.select(None, js=SIZE_CHARTS, api_visibility="private")
     page.queue(max_size=32, default_concurrency_limit=4)
     return page
 

@@ -1,7 +1,6 @@
 """The Photo tab: a picture on the left, what two backends see in it on the right."""
 
 import json
-import secrets
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -9,13 +8,14 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 import plotly.graph_objects as go
-from gradio.utils import get_upload_folder
 from PIL import Image
 
 from demo.charts import latency_chart
 from demo.comparison import compare_lanes
+from demo.downloads import new_folder
 from demo.drawing import disagreement, fit_for_page, fit_mask, overlay
-from demo.lanes import QUANTIZED, Lanes, label
+from demo.lanes import QUANTIZED, Lanes
+from demo.looks import label
 from demo.markup import EMPTY, UNREADABLE, areas_html, captions_html, difference_text, verdict_html
 from engine.cutout import cut_out
 from engine.errors import EngineError
@@ -139,8 +139,7 @@ class PhotoHandlers:
         if photo is None:
             return None, None, None
         segmentation = self.lanes.get(backend).predict(photo)
-        folder = Path(get_upload_folder()) / secrets.token_hex(16)
-        folder.mkdir(parents=True)
+        folder = new_folder()
         stem = Path(photo).stem
         paths = [folder / f"{stem}-{suffix}" for suffix in ("cutout.png", "mask.png", "figures.json")]
         Image.fromarray(cut_out(read_picture(photo).image, segmentation)).save(paths[0], compress_level=3)

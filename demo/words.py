@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from demo.lanes import BASELINE, label
+from demo.lanes import BASELINE
+from demo.looks import label
 from engine.segmenter import Segmentation
 
 FOUND_AREA = 0.002  # share of the picture under which no pet is called found

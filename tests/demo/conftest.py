@@ -1,6 +1,7 @@
-"""The page, started as a user starts it, and lanes without a network."""
+"""The page, started as a user starts it and seen in headless Chromium, and lanes without a network."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -18,6 +19,13 @@ from engine.segmenter import Segmenter
 from engine.spec import Model, ModelSpec
 
 ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = shutil.which("chromium")
+FLAGS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
+]
+OPENS_WITHIN_MS = 60_000
 
 
 @dataclass(frozen=True)
@@ -91,3 +99,48 @@ def page(tmp_path_factory: pytest.TempPathFactory):
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("needs Debian's chromium (apt-get install chromium)")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def visit(browser, page):
+    """Opens the page in a window of a size and a colour scheme; closes it afterwards."""
+    contexts = []
+
+    def open_page(width: int = 1400, height: int = 1000, scheme: str = "light"):
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,
+            permissions=["camera"],
+        )
+        contexts.append(context)
+        tab = context.new_page()
+        tab.goto(page.url)
+        tab.wait_for_selector("#photo input[type=file]", state="attached", timeout=OPENS_WITHIN_MS)
+        return tab
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def keep():
+    """`keep(tab, "wide")` writes wide.png to the folder SCREENSHOTS, where one is named."""
+
+    def write(tab, name: str) -> None:
+        if folder := os.environ.get("SCREENSHOTS"):
+            tab.wait_for_timeout(1500)
+            tab.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+    return write

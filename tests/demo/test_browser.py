@@ -3,71 +3,25 @@
 Set SCREENSHOTS to a folder to keep what the browser saw.
 """
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
-]
 ANSWER_MS = 60_000
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium (apt-get install chromium)"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def visit(browser, page):
-    """Opens the page in a window of a size and a colour scheme; closes it afterwards."""
-    contexts = []
-
-    def open_page(width: int = 1400, height: int = 1000, scheme: str = "light"):
-        context = browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=scheme,
-            permissions=["camera"],
-        )
-        contexts.append(context)
-        tab = context.new_page()
-        tab.goto(page.url)
-        tab.wait_for_selector("#photo input[type=file]", state="attached", timeout=ANSWER_MS)
-        return tab
-
-    yield open_page
-    for context in contexts:
-        context.close()
+pytestmark = pytest.mark.browser
 
 
 def drop(tab, photo: Path) -> None:
     tab.set_input_files("#photo input[type=file]", photo)
 
 
-def keep(tab, name: str) -> None:
-    if folder := os.environ.get("SCREENSHOTS"):
-        tab.wait_for_timeout(1500)
-        tab.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
-
-
 @pytest.mark.parametrize(
     ("name", "width", "scheme"), [("wide", 1400, "light"), ("dark", 1400, "dark"), ("phone", 390, "light")]
 )
-def test_a_dropped_photo_is_answered_with_sentence_slider_chart_and_cut_out(visit, cat_photo, name, width, scheme):
+def test_a_dropped_photo_is_answered_with_sentence_slider_chart_and_cut_out(
+    visit, keep, cat_photo, name, width, scheme
+):
     tab = visit(width=width, scheme=scheme)
     keep(tab, f"{name}-empty")
     drop(tab, cat_photo)
@@ -86,7 +40,7 @@ def test_a_dropped_photo_is_answered_with_sentence_slider_chart_and_cut_out(visi
     assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
-def test_open_sections_stay_within_a_phone(visit, cat_photo):
+def test_open_sections_stay_within_a_phone(visit, keep, cat_photo):
     tab = visit(width=390)
     drop(tab, cat_photo)
     tab.wait_for_selector(".verdict-same", timeout=ANSWER_MS)
@@ -97,7 +51,7 @@ def test_open_sections_stay_within_a_phone(visit, cat_photo):
     assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
-def test_a_bad_file_is_refused_in_plain_words_and_the_next_photo_is_answered(visit, cat_photo, tmp_path):
+def test_a_bad_file_is_refused_in_plain_words_and_the_next_photo_is_answered(visit, keep, cat_photo, tmp_path):
     bad = tmp_path / "holiday.jpg"
     bad.write_bytes(cat_photo.read_bytes()[:5000])
     tab = visit()

@@ -41,7 +41,7 @@ def test_compare_answers_with_sentence_overlays_chart_map_and_figures(fake_lanes
 def test_compare_times_every_lane(fake_lanes, photo):
     numbers = PhotoHandlers(fake_lanes).compare(photo)[-1]
     assert list(numbers["backends"]) == ["torch", "torchscript", "openvino-fp32", "openvino-int8"]
-    assert set(numbers["ratios"]) == {"torch/torchscript", "torch/openvino-fp32", "torch/openvino-int8"}
+    assert {"torch/torchscript", "torch/openvino-fp32", "torch/openvino-int8"} <= set(numbers["ratios"])
 
 
 def test_a_lane_that_cannot_run_is_named_with_its_reason_and_the_rest_go_on(lanes_without_torch, photo):
