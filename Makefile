@@ -1,6 +1,7 @@
 # make demo    the page on http://127.0.0.1:7860
 # make test    all tests
 # make lint    style and types
+# make numbers measures this machine (about seven minutes) and writes its figures into the README and the card
 #
 # VENV may live outside the checkout: make test VENV=/some/folder
 
@@ -8,7 +9,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN = $(VENV)/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint numbers clean
 
 demo: $(VENV)/requirements.stamp
 	$(BIN)/python app.py
@@ -20,6 +21,13 @@ lint: $(VENV)/requirements-dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+numbers: $(VENV)/requirements.stamp $(VENV)/rivals
+	$(BIN)/python benchmarks/publish.py
+
+# Intel's ModelAPI, to be measured against; by itself, since it asks for an older OpenCV than the pins.
+$(VENV)/rivals: $(VENV)/requirements.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $@ openvino-model-api==0.4.7
 
 # A stamp stands for an environment that holds what the file of its name asks for.
 $(VENV)/%.stamp: %.txt requirements.txt

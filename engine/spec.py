@@ -51,7 +51,7 @@ class ModelSpec:
         versions: of the libraries that wrote the artefacts.
         commit: of the code that wrote them.
         licence: of the weights.
-        speed: latencies on a named machine, as `benchmarks/numbers.py` measured them; empty before.
+        speed: latencies on a named machine, as `benchmarks/publish.py` measured them; empty before.
     """
 
     name: str

@@ -155,7 +155,7 @@ def score_table(spec: ModelSpec) -> str:
 def first_leg(settings: dict) -> str:
     """Where the rest of the network starts from, if not from nothing."""
     start = settings.get("initial_weights", "none")
-    return "" if start == "none" else f", the network from `{start}`"
+    return "" if start == "none" else f", the rest of the network from `{start}` (train/LOG.md says what that is)"
 
 
 def lovasz_words(settings: dict) -> str:
@@ -188,9 +188,8 @@ def fit_command(settings: dict) -> str:
     parser = argparse.ArgumentParser()
     fit.add_arguments(parser)
     settings = {key: value for key, value in settings.items() if value != parser.get_default(key)}
-    for name in ("encoder_weights", "initial_weights"):
-        if name in settings and settings[name] not in ("imagenet", "none"):
-            settings[name] = f"WEIGHTS/{settings[name]}"
+    if settings.get("encoder_weights", "none") not in ("imagenet", "none"):
+        settings["encoder_weights"] = f"WEIGHTS/{settings['encoder_weights']}"
     options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings.items() if name != "network")
     run_name = settings.get("network", parser.get_default("network"))
     command = f"python -m train fit --data ROOT --run runs/{run_name} {options}"

@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import openvino as ov
 import pytest
 import torch
 
@@ -73,6 +74,14 @@ def test_an_artefact_equals_the_network_it_came_from(exported, network, drawn_pe
     logits = open_backend(backend, Model.open(exported)).infer(batch)
     assert logits.shape == (count, 4, 64, 64)
     assert np.abs(logits - expected).max() <= 1e-3
+
+
+@pytest.mark.parametrize("name", ["openvino-fp32.xml", "openvino-int8.xml"])
+def test_an_ir_says_all_its_sizes_but_the_batch(quantized, name):
+    # ModelAPI, for one, looks for the number of classes there.
+    ir = ov.Core().read_model(quantized / name)
+    assert str(ir.inputs[0].partial_shape) == "[?,64,64,3]"
+    assert str(ir.outputs[0].partial_shape) == "[?,4,64,64]"
 
 
 def test_every_artefact_is_under_10_megabytes(quantized):

@@ -6,6 +6,7 @@ import torch
 from engine.errors import InputError
 from train import networks
 from train.networks import take_over
+from train.networks.fastsegnet import PixelShuffle
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +56,8 @@ def test_what_does_not_fit_stays_as_it_was_and_is_named(network):
 def test_weights_of_another_architecture_are_refused(network, state):
     with pytest.raises(InputError, match=r"None of the initial weights fits the network. Give those of the same"):
         take_over(network, state)
+
+
+def test_pixel_shuffle_is_that_of_torch():
+    features = torch.randn(2, 4 * 9, 5, 7, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(PixelShuffle(4, 3)(features), torch.nn.functional.pixel_shuffle(features, 3))

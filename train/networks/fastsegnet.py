@@ -55,6 +55,24 @@ class GlobalAveragePool(nn.Module):
         return features.mean(dim=(2, 3), keepdim=True)
 
 
+class PixelShuffle(nn.Module):
+    """Channels to pixels: (N, C * r * r, H, W) to (N, C, H * r, W * r), as `nn.PixelShuffle`.
+
+    Written with fixed sizes, all but the batch: `nn.PixelShuffle` exports as arithmetic on shapes, after which a
+    runtime no longer knows how many channels come out.
+    """
+
+    def __init__(self, channels: int, factor: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.factor = factor
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        height, width = features.shape[2:]
+        blocks = features.reshape(-1, self.channels, self.factor, self.factor, height, width)
+        return blocks.permute(0, 1, 4, 2, 5, 3).reshape(-1, self.channels, height * self.factor, width * self.factor)
+
+
 class AttentionRefinement(nn.Module):
     """Weighs each channel by a gate computed from the whole picture (BiSeNet, figure 2b)."""
 
@@ -121,7 +139,7 @@ class FastSegNet(nn.Module):
             conv_bn_relu(width4, width4, 3),
             nn.Dropout2d(dropout),
             nn.Conv2d(width4, num_classes * HEAD_STRIDE**2, 1),
-            nn.PixelShuffle(HEAD_STRIDE),
+            PixelShuffle(num_classes, HEAD_STRIDE),
         )
 
     def encode(self, features: torch.Tensor) -> dict[int, torch.Tensor]:

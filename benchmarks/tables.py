@@ -1,0 +1,208 @@
+"""The figures of the README as Markdown: results in, text out."""
+
+from engine.spec import ModelSpec
+from train.card import score_table
+
+NAMES = {
+    "torch": "PyTorch, eager",
+    "torch-compile": "PyTorch, torch.compile",
+    "torch-bf16": "PyTorch, bfloat16 autocast",
+    "torchscript": "TorchScript, frozen",
+    "onnxruntime": "onnxruntime",
+    "openvino-fp32": "OpenVINO FP32",
+    "openvino-int8": "OpenVINO INT8",
+}
+INT8 = "openvino-int8"
+SAME_MASKS = 0.98  # share of the pixels; ModelAPI takes the likeliest of four classes, and the nearest pixel
+
+
+NO_SLOWER = 0.99  # of a ratio: what a hundredth is lost to, a user does not see
+
+
+def blocks(spec: ModelSpec, result: dict, others: list[dict]) -> dict[str, str]:
+    """The text of each block of the README, by name.
+
+    Args:
+        spec: of the model, for its scores.
+        result: what `benchmarks/publish.py` keeps of the machine that was measured last.
+        others: of other machines.
+    """
+    return {
+        "machine": machine_block(result),
+        "scores": score_table(spec),
+        "backends": backend_table(result["benchmark"]),
+        "goals": goal_table(result),
+        "startup": startup_table(result["benchmark"]),
+        "layers": layer_block(result["benchmark"]),
+        "picture_size": picture_table(result["picture_size"]),
+        "machines": machines_table([result, *others]),
+    }
+
+
+def shown(command: str) -> str:
+    """A command as a reader types it."""
+    return f"python {command}"
+
+
+def machine_words(machine: dict) -> str:
+    """ "AMD EPYC (family 25, model 17), 2 cores, AVX2, AVX-512, AVX-512 VNNI, BF16"."""
+    cpu = f"{machine['cpu']} ({machine['cpu_id']})" if machine["cpu_id"] else machine["cpu"]
+    cores = f"{machine['cores']} core{'s' if machine['cores'] > 1 else ''}"
+    return ", ".join([cpu, cores, *machine["instruction_sets"]])
+
+
+def machine_block(result: dict) -> str:
+    benchmark = result["benchmark"]
+    height, width = benchmark["picture"]["size_hw"]
+    model_h, model_w = benchmark["model"]["size_hw"]
+    versions = benchmark["machine"]["versions"]
+    packages = ", ".join(
+        f"{name} {versions[name]}" for name in ("torch", "openvino", "onnxruntime") if name in versions
+    )
+    return (
+        f"Measured on {machine_words(result['machine'])} (a virtual machine; {packages}; {benchmark['rounds']} rounds, "
+        f"others took {benchmark['machine']['other_load'] or 0:.0%} of the cores before), "
+        f"{benchmark['model']['name']} {benchmark['model']['version']} at {model_w} x {model_h} px, from a decoded "
+        f"picture of {width} x {height} px to its mask, PyTorch with glibc's allocator as it comes, by\n"
+        f"`{benchmark['command']}`."
+    )
+
+
+def ratio_text(ratio: dict) -> str:
+    """ "4.8x [4.6, 4.9]", and the verdict where it is not "faster"."""
+    low, high = ratio["ci95"]
+    text = f"{ratio['median']:.1f}x [{low:.1f}, {high:.1f}]"
+    return text if ratio["verdict"] == "faster" else f"{text}, {ratio['verdict']}"
+
+
+def backend_table(benchmark: dict) -> str:
+    rows = [
+        "| backend | median | p99 | from the file's bytes | of it the network | against PyTorch | share of its peak |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    first = next(iter(benchmark["backends"]))
+    for name, entry in benchmark["backends"].items():
+        against = "1" if name == first else ratio_text(benchmark["ratios"][f"{first}/{name}"])
+        share = benchmark["roofline"]["backends"][name]["share_of_peak"]
+        rows.append(
+            f"| {NAMES[name]} | {entry['latency_ms']['median']:.1f} ms | {entry['latency_ms']['p99']:.1f} ms "
+            f"| {entry['encoded_ms']['median']:.1f} ms | {entry['network_ms']['median']:.1f} ms | {against} "
+            f"| {share:.0%} |"
+        )
+    for name, reason in {**benchmark["unavailable"], **benchmark["failed"]}.items():
+        rows.append(f"| {NAMES.get(name, name)} | not here: {reason} | | | | | |")
+    peaks = benchmark["roofline"]
+    bfloat16 = f", {peaks['bf16_gflops']:.0f} GFLOP/s in BF16" if "bf16_gflops" in peaks else ""
+    rows += [
+        "",
+        f"The peaks that were measured here: {peaks['fp32_gflops']:.0f} GFLOP/s in FP32{bfloat16}, "
+        f"{peaks['int8_gops']:.0f} Gop/s in INT8, {peaks['bandwidth_gbs']:.0f} GB/s of memory "
+        f"({benchmark['model']['gmacs']:.2f} G multiply-adds a picture).",
+    ]
+    return "\n".join(rows)
+
+
+def startup_table(benchmark: dict) -> str:
+    rows = [
+        "| backend | import | load | compile | first call | memory after it | peak | file |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, entry in benchmark["backends"].items():
+        if "startup" in entry:
+            s = entry["startup"]
+            rows.append(
+                f"| {NAMES[name]} | {s['import_ms']:.0f} ms | {s['load_ms']:.0f} ms | {s['compile_ms']:.0f} ms "
+                f"| {s['first_inference_ms']:.0f} ms | {s['resident_mb']:.0f} MB | {s['peak_mb']:.0f} MB "
+                f"| {entry['artefact_mb']:.1f} MB |"
+            )
+    return "\n".join(rows)
+
+
+def goal_table(result: dict) -> str:
+    """What this project set itself, what was measured, and whether that is enough: the interval's lower end counts."""
+    rows = ["| goal | measured | again | reached |", "|---|---|---|---|"]
+    once, again = result["benchmark"], result["repeated"]
+
+    def ratio_goal(words: str, pair: str, least: float) -> None:
+        first, second = once["ratios"].get(pair), again["ratios"].get(pair)
+        if first is None or second is None:
+            rows.append(f"| {words} | not measured here | | |")
+            return
+        reached = min(first["ci95"][0], second["ci95"][0]) >= least and first["verdict"] == "faster"
+        rows.append(f"| {words} | {ratio_text(first)} | {ratio_text(second)} | {yes(reached)} |")
+
+    ratio_goal("INT8 against eager PyTorch: 6.25x", f"torch/{INT8}", 6.25)
+    tuned = result["tuned"]["ratios"][f"torch/{INT8}"]
+    rows.append(
+        f"| INT8 against PyTorch with its tuned allocator: 4x | {ratio_text(tuned)} | | {yes(tuned['ci95'][0] >= 4)} |"
+    )
+    ratio_goal("INT8 against OpenVINO FP32: 1.5x", f"openvino-fp32/{INT8}", 1.5)
+    ratio_goal("INT8 against onnxruntime: 1.5x", f"onnxruntime/{INT8}", 1.5)
+    ratio_goal("INT8 against torch.compile: 1.5x", f"torch-compile/{INT8}", 1.5)
+    fps = [run["backends"][INT8]["throughput_fps"] for run in (once, again)]
+    rows.append(f"| INT8, masks a second: 100 | {fps[0]:.0f} | {fps[1]:.0f} | {yes(min(fps) >= 100)} |")
+    for mode, entry in result["rivals"]["benchmark_app"].items():
+        rows.append(
+            f"| the engine's cost over benchmark_app, {mode}: at most 5 % | {entry['cost']:.1%} | | "
+            f"{yes(entry['cost'] <= 0.05)} |"
+        )
+    if "model_api" in result["rivals"]:
+        entry = result["rivals"]["model_api"]
+        rows.append(
+            f"| against Intel's ModelAPI: faster, same masks | {ratio_text(entry['ratio'])}, "
+            f"{entry['agreement']:.1%} of the pixels agree | | "
+            f"{yes(entry['ratio']['verdict'] == 'faster' and entry['agreement'] >= SAME_MASKS)} |"
+        )
+    module = result["rivals"]["module"]
+    rows.append(
+        f"| the `torch` lane against the `nn.Module` itself: no slower | {module['ratio']['median']:.2f}x "
+        f"[{module['ratio']['ci95'][0]:.2f}, {module['ratio']['ci95'][1]:.2f}] | | "
+        f"{yes(module['ratio']['ci95'][1] >= NO_SLOWER)} |"
+    )
+    return "\n".join(rows)
+
+
+def yes(reached: bool) -> str:
+    return "yes" if reached else "**no**"
+
+
+def layer_block(benchmark: dict) -> str:
+    entry = benchmark["layers"]["backends"][INT8]
+    rows = ["| layer | share of the INT8 network | INT8 | FP32 |", "|---|---|---|---|"]
+    for row in benchmark["layers"]["dearest"][:5]:
+        costs = [
+            f"{row['ms'][name]:.2f} ms ({row['precision'][name]})" if name in row["ms"] else "-"
+            for name in (INT8, "openvino-fp32")
+        ]
+        rows.append(f"| {row['what']} | {row['share']:.0%} | {costs[0]} | {costs[1]} |")
+    rows += ["", f"{entry['int8_share']:.0%} of the INT8 network's time is in INT8; precision changes hands "
+             f"{entry['precision_changes']} times."]  # fmt: skip
+    rows += ["", "What the lab advises here:", ""]
+    rows += [f"- {advice['text']}" for advice in benchmark["advice"]]
+    return "\n".join(rows)
+
+
+def picture_table(result: dict) -> str:
+    rows = ["| JPEG | read | preprocess | infer | postprocess | all |", "|---|---|---|---|---|---|"]
+    for name, entry in result["photos"].items():
+        stages = " | ".join(f"{ms:.2f}" for ms in entry["stages_ms"].values())
+        rows.append(f"| {name}, {entry['megabytes']:.2f} MB | {stages} | {entry['total_ms']:.2f} |")
+    small = next(iter(result["photos"].values()))
+    rows += [
+        "",
+        f"Resizing and the mask together cost {small['around']:.2f} of the network; a photo of 12 megapixels costs "
+        f"{result['ratio']:.1f} times a small one, most of it for decoding.",
+    ]
+    return "\n".join(rows)
+
+
+def machines_table(results: list[dict]) -> str:
+    rows = ["| machine | FP32 | INT8 | INT8 against FP32 | against eager PyTorch |", "|---|---|---|---|---|"]
+    for result in results:
+        once = result["benchmark"]
+        fp32, int8 = (once["backends"][name]["latency_ms"]["median"] for name in ("openvino-fp32", INT8))
+        rows.append(
+            f"| {machine_words(result['machine'])} | {fp32:.1f} ms | {int8:.1f} ms "
+            f"| {ratio_text(once['ratios'][f'openvino-fp32/{INT8}'])} | {ratio_text(once['ratios'][f'torch/{INT8}'])} |"
+        )
+    return "\n".join(rows)

@@ -1,0 +1,99 @@
+"""The README's figures are those of the kept results, and a goal counts as reached only where it is."""
+
+import json
+
+import pytest
+
+from benchmarks import publish, tables
+
+
+def result(median: float, low: float, high: float, verdict: str = "faster") -> dict:
+    return {"median": median, "ci95": [low, high], "verdict": verdict}
+
+
+def kept(once: dict, again: dict, cost: float = 0.02) -> dict:
+    """Results of which only what the goals look at is filled in; 101 and 99 masks a second."""
+    pair = "openvino-fp32/openvino-int8"
+    return {
+        "benchmark": {"ratios": {pair: once}, "backends": {"openvino-int8": {"throughput_fps": 101.0}}},
+        "repeated": {"ratios": {pair: again}, "backends": {"openvino-int8": {"throughput_fps": 99.0}}},
+        "tuned": {"ratios": {"torch/openvino-int8": result(4.2, 4.0, 4.4)}},
+        "rivals": {
+            "benchmark_app": {"stream": {"cost": cost}},
+            "module": {"ratio": result(1.0, 0.99, 1.01, "no significant difference")},
+        },
+    }
+
+
+def goal(table: str, words: str) -> list[str]:
+    """The cells of the goal that begins with these words."""
+    (row,) = [line for line in table.splitlines() if line.startswith(f"| {words}")]
+    return [cell.strip() for cell in row.strip("|").split("|")]
+
+
+def test_a_goal_is_reached_where_the_lower_end_reaches_it_both_times():
+    table = tables.goal_table(kept(result(1.8, 1.6, 2.0), result(1.7, 1.5, 1.9)))
+    assert goal(table, "INT8 against OpenVINO FP32")[1:] == ["1.8x [1.6, 2.0]", "1.7x [1.5, 1.9]", "yes"]
+
+
+def test_a_median_that_reaches_a_goal_is_not_enough():
+    table = tables.goal_table(kept(result(1.8, 1.6, 2.0), result(1.6, 1.4, 1.8)))
+    assert goal(table, "INT8 against OpenVINO FP32")[-1] == "**no**"
+
+
+def test_a_noisy_ratio_reaches_no_goal():
+    noisy = result(2.5, 1.6, 3.4, "too noisy: repeat")
+    table = tables.goal_table(kept(noisy, noisy))
+    assert goal(table, "INT8 against OpenVINO FP32")[1:] == [
+        "2.5x [1.6, 3.4], too noisy: repeat",
+        "2.5x [1.6, 3.4], too noisy: repeat",
+        "**no**",
+    ]
+
+
+def test_a_backend_that_is_missing_is_said_to_be():
+    table = tables.goal_table(kept(result(1.8, 1.6, 2.0), result(1.7, 1.5, 1.9)))
+    assert goal(table, "INT8 against onnxruntime")[1] == "not measured here"
+
+
+def test_the_worse_of_two_throughputs_counts():
+    assert goal(tables.goal_table(kept(result(2, 2, 2), result(2, 2, 2))), "INT8, masks a second")[1:] == [
+        "101",
+        "99",
+        "**no**",
+    ]
+
+
+@pytest.mark.parametrize(("cost", "reached"), [(0.049, "yes"), (0.051, "**no**"), (-0.01, "yes")])
+def test_the_engine_may_cost_five_percent(cost, reached):
+    table = tables.goal_table(kept(result(2, 2, 2), result(2, 2, 2), cost))
+    assert goal(table, "the engine's cost over benchmark_app, stream")[-1] == reached
+
+
+def test_a_block_is_replaced_and_the_rest_is_kept(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text("before\n<!-- numbers:speed -->\nold\n<!-- /numbers:speed -->\nafter\n")
+    publish.write(path, {"speed": "new"})
+    assert path.read_text() == "before\n<!-- numbers:speed -->\nnew\n<!-- /numbers:speed -->\nafter\n"
+
+
+def test_a_text_without_the_block_is_refused_and_kept(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text("nothing to fill")
+    with pytest.raises(SystemExit, match=r"README.md has no block speed"):
+        publish.write(path, {"speed": "new"})
+    assert path.read_text() == "nothing to fill"
+
+
+def test_a_machine_has_a_file_of_its_own():
+    epyc = {"cpu": "AMD EPYC", "cpu_id": "family 25, model 17", "cores": 2}
+    assert publish.slug(epyc) == "amd-epyc-family-25-model-17-2-cores"
+    assert publish.slug({"cpu": "Drawn (R) CPU", "cpu_id": None, "cores": 1}) == "drawn-r-cpu-1-cores"
+
+
+def test_the_readme_holds_the_figures_of_the_kept_results(model):
+    results = [json.loads(path.read_text()) for path in sorted(publish.RESULTS.glob("*.json"))]
+    latest = max(results, key=lambda each: each["date"])
+    text = publish.README.read_text()
+    for name, block in tables.blocks(model.spec, latest, [each for each in results if each is not latest]).items():
+        assert f"<!-- numbers:{name} -->\n{block}\n<!-- /numbers:{name} -->" in text
