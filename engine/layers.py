@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import openvino as ov
 
-from engine.backends import BACKENDS, PROFILED, known
+from engine.backends import BACKENDS, PROFILED
 from engine.backends.openvino import COMPILE_OPTIONS, precision_name
 from engine.errors import InputError
 from engine.spec import Model
@@ -54,7 +54,7 @@ def profile(model: Model, backends: tuple[str, ...] = PROFILED, calls: int = CAL
         ArtefactError: its artefact is missing or changed.
     """
     for name in backends:
-        if known(name) not in PROFILED:
+        if name not in PROFILED:
             raise InputError(f"The layers of {name} cannot be told apart; those of {', '.join(PROFILED)} can.")
     layers = {name: profile_backend(model, name, calls) for name in backends}
     return {"backends": {name: summarise(each) for name, each in layers.items()}, "dearest": dearest(layers)}
