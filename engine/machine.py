@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine import allocator
 
-PACKAGES = ("torch", "openvino", "onnxruntime", "numpy", "pillow", "opencv-python-headless")
+PACKAGES = ("torch", "openvino", "onnxruntime", "numpy", "pillow", "opencv-contrib-python-headless")
 # Flags of /proc/cpuinfo worth knowing for inference, and their names for a reader, in this order.
 INSTRUCTION_SETS = {
     "avx2": "AVX2",

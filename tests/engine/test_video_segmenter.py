@@ -1,0 +1,118 @@
+"""Frames in, steady segmentations out, in order."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from engine.backends.fake import FakeBackend
+from engine.errors import InferenceError
+from engine.segmenter import Segmenter
+from engine.spec import ModelSpec
+from engine.video.segmenter import VideoSegmenter
+
+
+@pytest.fixture
+def spec(model) -> ModelSpec:
+    return model.spec
+
+
+def frame(level: int, size_hw: tuple[int, int] = (48, 64)) -> np.ndarray:
+    return np.full((*size_hw, 3), level, np.uint8)
+
+
+class SlowestFirst(FakeBackend):
+    """Answers the first frame only after the second, where two may be in the network at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.second_is_done = threading.Event()
+        self.calls = 0
+        self.lock = threading.Lock()
+
+    def infer(self, batch: np.ndarray) -> np.ndarray:
+        with self.lock:
+            self.calls += 1
+            is_first = self.calls == 1
+        if is_first:
+            assert self.second_is_done.wait(10), "the second frame never came"
+        logits = super().infer(batch)
+        self.second_is_done.set()
+        return logits
+
+
+def test_a_frame_has_the_mask_that_the_segmenter_gives_a_photo(spec, drawn_pet):
+    image, _ = drawn_pet(size_hw=(240, 320))
+    segmenter = Segmenter(spec, FakeBackend())
+    seen = VideoSegmenter(segmenter).step(image)
+    assert seen.mask.shape == image.shape[:2]
+    assert (seen.mask == segmenter.predict(image).mask).mean() > 0.999
+    assert seen.probabilities.shape == (len(spec.classes), *spec.size_hw)
+    assert seen.probabilities.sum(axis=0) == pytest.approx(np.ones(spec.size_hw), abs=1e-5)
+    assert set(seen.timings) == {"preprocess", "infer", "smooth"}
+
+
+def test_frames_come_back_in_order_whichever_is_ready_first(spec):
+    video = VideoSegmenter(Segmenter(spec, SlowestFirst()), smoothing=0)
+    levels = [10, 60, 110, 160, 210]
+    seen = list(video.stream([frame(level) for level in levels], at_once=2))
+    assert [int(each.image[0, 0, 0]) for each in seen] == levels
+
+
+def test_a_stream_says_the_same_as_one_step_after_another(spec):
+    rng = np.random.default_rng(0)
+    images = [rng.integers(90, 110, (48, 64, 3), np.uint8) for _ in range(6)]
+    segmenter = Segmenter(spec, FakeBackend())
+    one = VideoSegmenter(segmenter)
+    stepped = [one.step(image).probabilities for image in images]
+    streamed = [each.probabilities for each in VideoSegmenter(segmenter).stream(images, at_once=3)]
+    assert all(np.array_equal(a, b) for a, b in zip(stepped, streamed, strict=True))
+
+
+def test_a_stream_pulls_only_as_many_frames_ahead_as_it_may(spec):
+    pulled = 0
+
+    def images():
+        nonlocal pulled
+        for _ in range(50):
+            pulled += 1
+            yield frame(100)
+
+    stream = VideoSegmenter(Segmenter(spec, FakeBackend())).stream(images(), at_once=2)
+    next(stream)
+    assert pulled == 3  # the one that is answered and two on their way
+    stream.close()
+    assert pulled == 3
+
+
+def test_a_stream_that_is_left_early_leaves_no_thread_behind(spec):
+    stream = VideoSegmenter(Segmenter(spec, FakeBackend())).stream((frame(100) for _ in range(50)), at_once=2)
+    next(stream)
+    stream.close()
+    assert not [t for t in threading.enumerate() if t.name.startswith("frames")]
+
+
+def test_a_cut_is_told_and_the_past_has_no_share_in_what_follows(spec):
+    video = VideoSegmenter(Segmenter(spec, FakeBackend()), smoothing=0.9)
+    video.step(frame(30))
+    bright = video.step(frame(230))
+    assert bright.is_cut
+    alone = VideoSegmenter(Segmenter(spec, FakeBackend())).step(frame(230))
+    assert np.array_equal(bright.probabilities, alone.probabilities)
+
+
+def test_reset_forgets_the_frames_before(spec):
+    video = VideoSegmenter(Segmenter(spec, FakeBackend()), smoothing=0.9)
+    video.step(frame(100))
+    video.reset()
+    alone = VideoSegmenter(Segmenter(spec, FakeBackend())).step(frame(102))
+    assert np.array_equal(video.step(frame(102)).probabilities, alone.probabilities)
+
+
+def test_the_failure_of_a_runtime_comes_through_a_stream(spec):
+    class Failing(FakeBackend):
+        def infer(self, batch: np.ndarray) -> np.ndarray:
+            raise InferenceError("The runtime failed.")
+
+    with pytest.raises(InferenceError, match="The runtime failed"):
+        list(VideoSegmenter(Segmenter(spec, Failing())).stream([frame(1)]))
