@@ -1,19 +1,12 @@
-"""Pictures of a result: overlay, disagreement map. Arrays in, arrays out."""
+"""Pictures for the page: fitted to it, and where two masks disagree. Arrays in, arrays out."""
 
 import cv2
 import numpy as np
 
-from engine.spec import ModelSpec
+from engine.drawing import rgb
 
 MAX_SIDE = 1600  # px of a picture shown on the page; what is downloaded has the photo's own size
-TINT = 0.45  # how much of the class's colour lies over the photo
-OUTLINE = (26, 26, 26)
 DISAGREEMENT = "#D55E00"
-
-
-def rgb(color: str) -> tuple[int, int, int]:
-    """ "#E69F00" to (230, 159, 0)."""
-    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
 
 
 def fit_for_page(image: np.ndarray) -> np.ndarray:
@@ -30,30 +23,6 @@ def fit_mask(mask: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
     if mask.shape == size_hw:
         return mask
     return cv2.resize(mask, size_hw[::-1], interpolation=cv2.INTER_NEAREST)
-
-
-def overlay(image: np.ndarray, mask: np.ndarray, spec: ModelSpec) -> np.ndarray:
-    """The photo with each object tinted in its class's colour and outlined.
-
-    Args:
-        image: uint8 (H, W, 3) RGB.
-        mask: uint8 (H, W), class ids.
-    """
-    drawn = image.copy()
-    for index, each in enumerate(spec.objects, start=1):
-        where = mask == index
-        tinted = image[where] * (1 - TINT) + np.array(rgb(each.color)) * TINT
-        drawn[where] = np.rint(tinted).astype(np.uint8)
-    line = outline(mask)[..., None]
-    return np.rint(drawn * (1 - line) + np.array(OUTLINE) * line).astype(np.uint8)
-
-
-def outline(mask: np.ndarray) -> np.ndarray:
-    """Opacity, 0 to 1, of a soft line along the edges of a mask; the picture's own frame is no edge."""
-    width = max(2, round(max(mask.shape) / 250))
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width + 1, width + 1))
-    edge = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, kernel, borderType=cv2.BORDER_REPLICATE) > 0
-    return cv2.GaussianBlur(edge.astype(np.float32), (0, 0), 0.7)
 
 
 def disagreement(image: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:

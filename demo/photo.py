@@ -1,8 +1,6 @@
 """The Photo tab: a picture on the left, what two backends see in it on the right."""
 
 import json
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
 
 import gradio as gr
@@ -13,18 +11,23 @@ from PIL import Image
 from demo.charts import latency_chart
 from demo.comparison import compare_lanes
 from demo.downloads import new_folder
-from demo.drawing import disagreement, fit_for_page, fit_mask, overlay
+from demo.drawing import disagreement, fit_for_page, fit_mask
+from demo.inputs import photo_input, plainly
 from demo.lanes import QUANTIZED, Lanes
 from demo.looks import label
 from demo.markup import EMPTY, UNREADABLE, areas_html, captions_html, difference_text, verdict_html
+from demo.photo_effects_layout import PhotoEffects
+from demo.words import pets
 from engine.cutout import cut_out
-from engine.errors import EngineError
+from engine.drawing import overlay_mask
 from engine.images import read_picture
+from engine.postprocess import softmax
 
 EXAMPLES = Path(__file__).parent / "examples"
 LEFT, RIGHT = "openvino-fp32", QUANTIZED
 CODE = """```bash
 python -m engine predict cat.jpg --backend openvino-int8 --cutout
+python -m engine predict cat.jpg --effect blur --export coco,rle,svg --instances
 python -m engine benchmark --photo cat.jpg
 ```
 ```python
@@ -32,39 +35,23 @@ from engine import Segmenter
 
 segmentation = Segmenter.open("fastsegnet", backend="openvino-int8").predict("cat.jpg")
 segmentation.areas, segmentation.mask.shape
+
+from engine.effects import apply_effect
+from engine.images import read_picture
+from engine.postprocess import softmax
+
+image, probabilities = read_picture("cat.jpg").image, softmax(segmentation.logits)
+blurred = apply_effect("blur", image, probabilities, segmentation.spec)
 ```
 ```python
 from gradio_client import Client, handle_file
 
 page = Client("http://127.0.0.1:7860")
 overlay, numbers = page.predict(handle_file("cat.jpg"), "openvino-int8", api_name="/predict")
+sticker = page.predict(handle_file("cat.jpg"), "openvino-int8", api_name="/sticker")
 ```"""
 
 CompareResult = tuple[str, str, tuple[np.ndarray, np.ndarray] | None, go.Figure | None, dict, str, dict | None]
-
-
-def photo_input(**options: object) -> gr.Image:
-    """An image input that hands the uploaded file to the engine as it is, instead of decoding it first.
-
-    So there is one door for pictures: the same formats, limits and sentences as on the command line. (The method is
-    replaced on the instance, since Gradio writes a stub file beside the source of every subclass.)
-    """
-    component = gr.Image(type="filepath", **options)
-    component.preprocess = lambda payload: None if payload is None else payload.path
-    return component
-
-
-def plainly(handler: Callable) -> Callable:
-    """Shows an `EngineError` in its own words; a bug stays a bug."""
-
-    @wraps(handler)
-    def wrapped(*args: object, **kwargs: object) -> object:
-        try:
-            return handler(*args, **kwargs)
-        except EngineError as error:
-            raise gr.Error(str(error), duration=None, print_exception=False) from error
-
-    return wrapped
 
 
 class PhotoHandlers:
@@ -95,7 +82,7 @@ class PhotoHandlers:
         return (
             verdict_html(comparison),
             captions_html(comparison),
-            (overlay(image, masks[0], spec), overlay(image, masks[1], spec)),
+            (overlay_mask(image, masks[0], spec), overlay_mask(image, masks[1], spec)),
             latency_chart(comparison.samples, (left, right)),
             gr.update(value=disagreement(image, *masks), alt_text=difference_text(comparison)),
             areas_html(comparison),
@@ -116,7 +103,7 @@ class PhotoHandlers:
         segmentation = self.lanes.get(backend).predict(photo)
         image = fit_for_page(read_picture(photo).image)
         mask = fit_mask(segmentation.mask, image.shape[:2])
-        return overlay(image, mask, self.lanes.spec), {
+        return overlay_mask(image, mask, self.lanes.spec), {
             "backend": backend,
             "size_hw": list(segmentation.size_hw),
             "areas": segmentation.areas,
@@ -134,7 +121,8 @@ class PhotoHandlers:
             numbers: what `/compare` gave as JSON.
 
         Returns:
-            Paths of the cut-out (RGBA PNG), the mask (PNG of class ids) and the figures (JSON).
+            Paths of the cut-out (RGBA PNG; none where no pet was found), the mask (PNG of class ids) and the figures
+            (JSON).
         """
         if photo is None:
             return None, None, None
@@ -142,15 +130,17 @@ class PhotoHandlers:
         folder = new_folder()
         stem = Path(photo).stem
         paths = [folder / f"{stem}-{suffix}" for suffix in ("cutout.png", "mask.png", "figures.json")]
-        Image.fromarray(cut_out(read_picture(photo).image, segmentation)).save(paths[0], compress_level=3)
+        if pets(segmentation):
+            rgba = cut_out(read_picture(photo).image, softmax(segmentation.logits), self.lanes.spec)
+            Image.fromarray(rgba).save(paths[0], compress_level=3)
         Image.fromarray(segmentation.mask).save(paths[1], compress_level=3)
         paths[2].write_text(json.dumps(numbers, indent=2) + "\n")
-        return tuple(str(path) for path in paths)
+        return tuple(str(path) if path.exists() else None for path in paths)
 
 
 def build(lanes: Lanes) -> None:
     """Lays the tab out inside the current `gr.Blocks` and connects it."""
-    handlers = PhotoHandlers(lanes)
+    handlers, effects = PhotoHandlers(lanes), PhotoEffects(lanes)
     choices = [(label(name), name) for name in lanes.names]
     with gr.Row(elem_classes="photo"):
         with gr.Column(scale=2, min_width=320, elem_classes="photo-input"):
@@ -186,10 +176,7 @@ def build(lanes: Lanes) -> None:
                         label="Where they disagree", format="png", interactive=False, elem_id="difference", scale=2,
                         min_width=220, buttons=["fullscreen"],
                     )  # fmt: skip
-                with gr.Row(elem_classes="downloads"):
-                    cutout = gr.DownloadButton("Cut-out (PNG)", elem_id="cutout", variant="primary", min_width=120)
-                    mask = gr.DownloadButton("Mask (PNG)", elem_id="mask", min_width=120)
-                    figures = gr.DownloadButton("Figures (JSON)", elem_id="figures", min_width=120)
+                effects.build(picture, right)
                 with gr.Accordion("Areas and confidence", open=False):
                     areas = gr.HTML(elem_id="areas")
                 with gr.Accordion("All figures", open=False):
@@ -212,13 +199,16 @@ def build(lanes: Lanes) -> None:
         show_progress_on=[verdict, empty],
         **one_at_a_time,
     )
-    compared.success(show_results, [picture], [empty, results], api_visibility="private", show_progress="hidden").then(
-        handlers.cut_out,
-        [picture, right, numbers],
-        [cutout, mask, figures],
-        api_name="cut_out",
-        show_progress="hidden",
-        **one_at_a_time,
+    compared.success(show_results, [picture], [empty, results], api_visibility="private", show_progress="hidden")
+    effects.follow(
+        compared.success(
+            handlers.cut_out,
+            [picture, right, numbers],
+            [effects.cutout, effects.mask, effects.figures],
+            api_name="cut_out",
+            show_progress="hidden",
+            **one_at_a_time,
+        )
     )
     compared.failure(hide_results, None, [empty, results], api_visibility="private", show_progress="hidden")
 

@@ -14,6 +14,7 @@ MAX_LOG_ODDS = 60.0  # exp() of more overflows float32; p is 1 within float32 lo
 # Log-odds are upsampled as int16 in steps of 1/512, which moves p(background) = 0.5 by 0.0005 at the most and halves
 # the memory of float32: at 12 megapixels that is what the time goes for.
 STEPS = 512
+TINY = 1e-12  # a probability of 0 has no logarithm
 
 
 def resize_planes(planes: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
@@ -58,7 +59,24 @@ def mask_from_logits(logits: np.ndarray, size_hw: tuple[int, int], num_objects: 
         size_hw: the picture's own height and width.
         num_objects: how many classes after the background are objects (2: cat, dog).
     """
-    log_odds, objects = object_log_odds(logits), logits[1 : 1 + num_objects]
+    return mask_from_log_odds(object_log_odds(logits), logits[1 : 1 + num_objects], size_hw)
+
+
+def mask_from_probabilities(probabilities: np.ndarray, size_hw: tuple[int, int], num_objects: int) -> np.ndarray:
+    """The same from probabilities, float32 (num_classes, h, w)."""
+    background = np.maximum(probabilities[0], TINY)
+    log_odds = cv2.log(np.maximum(1 - background, TINY) / background)
+    return mask_from_log_odds(log_odds, probabilities[1 : 1 + num_objects], size_hw)
+
+
+def mask_from_log_odds(log_odds: np.ndarray, objects: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
+    """Both come here: an object where its log-odds are positive, the one whose value is largest.
+
+    Args:
+        log_odds: float32 (h, w), of "not background".
+        objects: float32 (objects, h, w), logits or probabilities.
+        size_hw: height and width wanted.
+    """
     if shrinks(log_odds.shape, size_hw):
         is_object = resize_planes(log_odds[None], size_hw)[0] > 0
         only = None

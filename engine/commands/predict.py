@@ -1,4 +1,9 @@
-"""Segment photos and write their masks."""
+"""Segment photos and write their masks.
+
+python -m engine predict cat.jpg --cutout
+python -m engine predict cat.jpg --effect replace --background beach.jpg
+python -m engine predict cat.jpg --export coco,rle,svg --instances --json found.json
+"""
 
 import argparse
 from collections.abc import Iterator
@@ -9,11 +14,10 @@ from pathlib import Path
 from PIL import Image
 
 from engine.backends import DEFAULT_OPTIONS, Options
+from engine.commands import products
 from engine.commands.options import add_backend, add_json, add_model, complain
 from engine.configuration import read_configuration
-from engine.cutout import cut_out
 from engine.errors import InputError
-from engine.files import write_aside
 from engine.images import Picture, read_picture
 from engine.segmenter import DEFAULT_BACKEND, Segmentation, Segmenter, timed
 from engine.spec import ModelSpec
@@ -22,7 +26,7 @@ from engine.spec import ModelSpec
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
     parser.add_argument("--out", type=Path, default=Path("."), metavar="DIR", help="folder of the masks (here)")
-    parser.add_argument("--cutout", action="store_true", help="write the pet on a transparent ground as well")
+    products.add_arguments(parser)
     parser.add_argument("--config", type=Path, metavar="FILE", help="backend, threads and requests that a sweep found")
     add_backend(parser, default=None)
     add_model(parser)
@@ -31,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> tuple[list, bool]:
     """Segments each photo; a bad one is reported, and the others go on."""
+    wanted = products.wanted_of(args)
     backend, options = read_configuration(args.config) if args.config else (DEFAULT_BACKEND, DEFAULT_OPTIONS)
     segmenter = Segmenter.open(args.model, args.backend or backend, options)
     results: list[dict] = []
@@ -42,10 +47,8 @@ def run(args: argparse.Namespace) -> tuple[list, bool]:
                 raise answer
             stem = free_stem(photo.stem, used)
             mask_path = args.out / f"{stem}-mask.png"
-            save_png(colored_mask(answer, segmenter.spec), mask_path)
-            if args.cutout:
-                rgba = cut_out(read_picture(photo).image, answer)
-                save_png(Image.fromarray(rgba), args.out / f"{stem}-cutout.png")
+            products.save_png(colored_mask(answer, segmenter.spec), mask_path)
+            more = products.write_products(photo, answer, wanted, args.out / stem)
         except InputError as error:
             complain(error)
             failed = True
@@ -57,6 +60,7 @@ def run(args: argparse.Namespace) -> tuple[list, bool]:
                 "areas": answer.areas,
                 "timings_ms": answer.timings,
                 "mask": str(mask_path),
+                **more,
             }
         )
         areas = "  ".join(f"{name} {share:.1%}" for name, share in answer.areas.items())
@@ -107,8 +111,3 @@ def colored_mask(segmentation: Segmentation, spec: ModelSpec) -> Image.Image:
     colors = ["#000000", *(c.color for c in spec.objects)]
     file.putpalette(b"".join(bytes.fromhex(color[1:]) for color in colors))
     return file
-
-
-def save_png(file: Image.Image, path: Path) -> None:
-    with write_aside(path) as partial:
-        file.save(partial, "PNG")

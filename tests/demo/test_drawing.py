@@ -1,31 +1,9 @@
-"""Overlays and disagreement maps, pixel by pixel."""
+"""Pictures fitted to the page and disagreement maps, pixel by pixel."""
 
 import numpy as np
 
-from demo.drawing import disagreement, fit_for_page, fit_mask, outline, overlay, rgb
-
-
-def test_rgb_reads_a_colour():
-    assert rgb("#E69F00") == (230, 159, 0)
-
-
-def test_overlay_tints_a_pet_and_leaves_the_background_alone(spec):
-    image = np.full((60, 60, 3), 100, np.uint8)
-    mask = np.zeros((60, 60), np.uint8)
-    mask[20:40, 20:40] = 1
-    drawn = overlay(image, mask, spec)
-    assert drawn[0, 0].tolist() == [100, 100, 100]
-    # Cat is #E69F00 = (230, 159, 0), laid over at 45 %: 100 * 0.55 + (230, 159, 0) * 0.45 = (158.5, 126.55, 55).
-    assert drawn[30, 30].tolist() == [158, 127, 55]
-
-
-def test_outline_follows_edges_but_not_the_frame():
-    mask = np.zeros((60, 60), np.uint8)
-    mask[:, :30] = 1
-    line = outline(mask)
-    assert line[30, 30] > 0.5
-    assert line[0, 10] == 0
-    assert line[30, 0] == 0
+from demo.drawing import disagreement, fit_for_page, fit_mask
+from engine.drawing import rgb
 
 
 def test_disagreement_marks_only_pixels_that_differ():

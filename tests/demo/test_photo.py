@@ -93,6 +93,15 @@ def test_downloads_are_a_transparent_cut_out_a_mask_and_the_figures(fake_lanes, 
     assert Path(cutout).name == "half-cutout.png"
 
 
+def test_of_a_photo_without_a_pet_there_is_no_cut_out(fake_lanes, tmp_path):
+    path = tmp_path / "wall.png"
+    Image.new("RGB", (80, 60)).save(path)
+    cutout, mask, figures = PhotoHandlers(fake_lanes).cut_out(str(path), "openvino-fp32", None)
+    assert cutout is None
+    assert Path(mask).exists()
+    assert Path(figures).exists()
+
+
 def test_predict_may_be_asked_for_the_photo_of_the_example(fake_lanes, cat_photo):
     _, numbers = PhotoHandlers(fake_lanes).predict(str(cat_photo))
     assert numbers["size_hw"] == [300, 451]

@@ -7,7 +7,6 @@ import pytest
 
 from engine import Segmenter as exported_segmenter
 from engine.backends.fake import FakeBackend
-from engine.cutout import cut_out
 from engine.errors import InferenceError, InputError
 from engine.images import Picture, read_picture
 from engine.segmenter import DEFAULT_BACKEND, Segmenter, preprocess, stretch
@@ -160,20 +159,3 @@ def test_the_five_line_example_opens_the_default_backend(drawn_pet):
     assert DEFAULT_BACKEND == "openvino-int8"
     assert segmenter.describe().precision.startswith("INT8")
     assert set(segmenter.predict(drawn_pet()[0]).areas) == {"cat", "dog"}
-
-
-def test_a_cutout_is_opaque_on_the_pet_and_clear_around_it(fake, stripes):
-    # Grey has p(background) 0.005, so opacity (0.995 - 0.25) / 0.5 > 1; black has cat -8 and p(background) 0.999.
-    rgba = cut_out(stripes, fake.predict(stripes))
-    middle = stripes.shape[1] // 2
-    assert rgba.shape == (*stripes.shape[:2], 4)
-    np.testing.assert_array_equal(rgba[:, :, :3], stripes)
-    assert (rgba[:, middle:, 3] == 255).all()
-    assert (rgba[:, :middle, 3] == 0).all()
-
-
-def test_the_edge_of_a_cutout_is_soft(fake):
-    # Brightness 117: cat and dog (117 - 128) / 16 = -0.6875 each, p(background) = 1 / (1 + 2 e^-0.6875) = 0.4986;
-    # opacity (0.5014 - 0.25) / 0.5 = 0.5028, of 255: 128.
-    image = np.full((256, 256, 3), 117, np.uint8)
-    assert (cut_out(image, fake.predict(image))[:, :, 3] == 128).all()

@@ -1,0 +1,149 @@
+"""Each pet of a picture apart.
+
+The network tells classes, not animals, so pets that touch are one, unless one is a cat and the other a dog. A region
+that is partly called cat and partly dog is one animal of the class that most of it has, unless the other class is too
+large a part of it to be a mistake.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from engine.cutout import on_nothing
+from engine.drawing import box_of
+from engine.postprocess import softmax
+from engine.segmenter import Segmentation
+
+SPECK = 0.002  # share of the picture; a region that covers less is no pet
+CRUMB = 0.05  # share of the largest region, likewise
+SURE = 0.4  # mean p(object): of 618 pets of Oxford-IIIT Pet, none is below
+PARTNER = 0.35  # a class with this share of a region is an animal of its own in it
+RIM = 150  # a pet's soft edge may lie outside its mask by the longer side of the picture over this, px
+
+
+@dataclass(frozen=True)
+class Pet:
+    """One animal.
+
+    Attributes:
+        class_id: 1.. = `spec.objects`.
+        left, top: px of the picture, the corner of its box.
+        mask: uint8 (height, width), the size of its box: 1 = this pet.
+    """
+
+    class_id: int
+    left: int
+    top: int
+    mask: np.ndarray
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """Left, top, width, height, px."""
+        return self.left, self.top, self.mask.shape[1], self.mask.shape[0]
+
+    @property
+    def area(self) -> int:
+        """Pixels it covers."""
+        return cv2.countNonZero(self.mask)
+
+    def mask_in(self, size_hw: tuple[int, int]) -> np.ndarray:
+        """Its mask in the whole picture: uint8 (H, W), 1 = this pet."""
+        whole = np.zeros(size_hw, np.uint8)
+        left, top, width, height = self.box
+        whole[top : top + height, left : left + width] = self.mask
+        return whole
+
+
+def pets_of(segmentation: Segmentation) -> list[Pet]:
+    """The pets of a picture, the largest first, as `find_pets` finds them."""
+    objects = softmax(segmentation.logits)[1 : 1 + len(segmentation.spec.objects)].sum(axis=0)
+    return find_pets(segmentation.mask, objects)
+
+
+def find_pets(mask: np.ndarray, objects: np.ndarray | None = None) -> list[Pet]:
+    """The pets of a mask, the largest first.
+
+    Args:
+        mask: uint8 (H, W), class ids, 0 = background.
+        objects: float32 (h, w), of any size: p(cat) + p(dog). Where it is given, a further region must be `SURE` on
+            average: the network calls much border that is no animal's.
+
+    Returns:
+        None of them smaller than `SPECK` of the picture, or than `CRUMB` of the largest region.
+    """
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((mask > 0).view(np.uint8), connectivity=8)
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    smallest = max(SPECK * mask.size, CRUMB * areas.max(initial=0))
+    pets = []
+    likely = None if objects is None else cv2.resize(cv2.convertScaleAbs(objects, alpha=255), mask.shape[::-1])
+    for label in np.flatnonzero(areas >= smallest) + 1:
+        left, top, width, height = stats[label, : cv2.CC_STAT_AREA]
+        box = slice(top, top + height), slice(left, left + width)
+        own = labels[box] == label
+        if likely is not None and label != areas.argmax() + 1 and likely[box][own].mean() < SURE * 255:
+            continue
+        classes = mask[box] * own
+        pets += [pet_at(classes, class_id, left, top) for class_id in settle(classes, smallest)]
+    return sorted(pets, key=lambda pet: -pet.area)
+
+
+def pet_at(classes: np.ndarray, class_id: int, left: int, top: int) -> Pet:
+    """The pet of a class within a region at `left`, `top` of the picture."""
+    own = (classes == class_id).view(np.uint8)
+    rows, columns = box_of(own) or (slice(0), slice(0))
+    return Pet(class_id, int(left + columns.start), int(top + rows.start), np.ascontiguousarray(own[rows, columns]))
+
+
+def settle(classes: np.ndarray, smallest: float) -> Sequence[int]:
+    """Gives every pixel of a region to the classes that are animals in it, and returns these.
+
+    Args:
+        classes: uint8 (h, w), class ids of the region, 0 outside it; changed.
+        smallest: pixels; what is less of a class in one piece goes to the other.
+    """
+    shares = np.bincount(classes.ravel())[1:]
+    main = int(shares.argmax()) + 1
+    found = [main]
+    for other in np.flatnonzero(shares) + 1:
+        if other == main:
+            continue
+        is_animal = shares[other - 1] >= PARTNER * shares.sum() and shares[other - 1] >= smallest
+        pieces = crumbs(classes == other, smallest) if is_animal else classes == other
+        classes[pieces] = main
+        if (classes == other).any():
+            found.append(int(other))
+            classes[crumbs(classes == main, smallest)] = other
+    return found
+
+
+def crumbs(where: np.ndarray, smallest: float) -> np.ndarray:
+    """The pieces of a region that are smaller than that many pixels: bool (h, w)."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(where.view(np.uint8), connectivity=8)
+    is_crumb = stats[:, cv2.CC_STAT_AREA] < smallest
+    is_crumb[0] = False
+    return is_crumb[labels]
+
+
+def cut_out_each(image: np.ndarray, alpha: np.ndarray, pets: Sequence[Pet]) -> list[np.ndarray]:
+    """Each pet on a transparent ground, cropped to its box and a rim: uint8 (h, w, 4) RGBA each.
+
+    Args:
+        image: uint8 (H, W, 3) RGB.
+        alpha: uint8 (H, W), opacity of all pets, as `engine.matte.opacity` gives it.
+        pets: of the same picture.
+    """
+    size_hw = alpha.shape[0], alpha.shape[1]
+    rim = max(2, round(max(size_hw) / RIM))
+    near = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1, 2 * rim + 1))
+    pieces = []
+    for number, pet in enumerate(pets):
+        left, top, width, height = pet.box
+        box = slice(max(0, top - rim), top + height + rim), slice(max(0, left - rim), left + width + rim)
+        own = cv2.dilate(pet.mask_in(size_hw)[box], near)
+        for other in (*pets[:number], *pets[number + 1 :]):
+            own[other.mask_in(size_hw)[box] > 0] = 0
+        within = cv2.blur(own * np.uint8(255), (3, 3))
+        pieces.append(on_nothing(image[box], cv2.multiply(alpha[box], within, scale=1 / 255)))
+    return pieces
