@@ -23,8 +23,9 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: cannot listen on {args.host}:{args.port} ({trouble}). Choose another --port.", file=sys.stderr)
         return 2
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    from demo import hosting, page
+    from demo import hosting, live_socket, page
     from demo.lanes import Lanes
+    from demo.live_room import Room
     from engine.backends import DEFAULT_OPTIONS
     from engine.configuration import read_configuration
     from engine.errors import EngineError
@@ -52,11 +53,15 @@ def main(argv: list[str] | None = None) -> int:
         server_name=args.host,
         server_port=args.port,
         theme=page.THEME,
-        css_paths=page.STYLE,
+        css_paths=page.STYLES,
         footer_links=["api", "settings"],
         max_file_size="50mb",
         ssr_mode=False,
+        app_kwargs={"routes": live_socket.routes(lanes, Room(lanes.quiet))},
+        prevent_thread_lock=True,
     )
+    blocks.server.config.ws_per_message_deflate = False  # what the Live tab sends are JPEGs, which shrink no further
+    blocks.block_thread()
     return 0
 
 

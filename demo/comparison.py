@@ -89,9 +89,12 @@ def compare_lanes(
     segmenters = lanes.available()
     on_progress(0.2, "Segmenting")
     segmentations = {name: segmenter.segment(needed) for name, segmenter in chosen.items()}
-    measured = measure(
-        segmenters, [needed], ROUNDS, on_progress=lambda share: on_progress(0.3 + 0.7 * share, "Timing the backends")
-    )
+
+    def timing(share: float) -> None:
+        on_progress(0.3 + 0.7 * share, "Timing the backends")
+
+    with lanes.quiet.measuring():
+        measured = measure(segmenters, [needed], ROUNDS, on_progress=timing)
     precisions = {name: segmenter.describe().precision for name, segmenter in chosen.items()}
     return Comparison(
         picture, left, right, segmentations, precisions, measured.samples, lanes.failures() | measured.failures

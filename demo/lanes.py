@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 from demo.looks import LOOKS
+from demo.quiet import Quiet
 from engine.errors import EngineError, InputError
 from engine.segmenter import Segmenter
 from engine.spec import ModelSpec
@@ -23,6 +24,9 @@ class Lanes:
         open_segmenter: opens the model on a backend by name.
         names: the backends, in the order of the page.
         model: of the same, as `--model` takes it: the name of its folder under models/, or a path.
+
+    Attributes:
+        quiet: what is timed on the lanes asks it for silence.
     """
 
     def __init__(
@@ -35,6 +39,7 @@ class Lanes:
         self.spec = spec
         self.names = names
         self.model = model or spec.name
+        self.quiet = Quiet()
         self._open_segmenter = open_segmenter
         self._opened: dict[str, Segmenter | EngineError] = {}
         self._lock = threading.Lock()

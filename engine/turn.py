@@ -21,6 +21,20 @@ def lock_path() -> Path:
     return Path(tempfile.gettempdir()) / f"whisker-benchmark-{user}.lock"
 
 
+def is_taken(path: Path | None = None) -> bool:
+    """Whether a process of this user measures just now; does not wait."""
+    if fcntl is None:
+        return False
+    try:
+        with (path or lock_path()).open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 @contextmanager
 def my_turn(on_wait: Callable[[], None] = lambda: None, path: Path | None = None) -> Iterator[None]:
     """Waits until no other process of this user measures, then keeps the turn.

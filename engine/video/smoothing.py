@@ -1,8 +1,8 @@
 """Steady edges: the probabilities of a frame are mixed with those before it where the picture stands still.
 
-A network that sees each frame by itself lets the edge flicker with the camera's noise. Averaging over time calms it, but
-drags a ghost behind whatever moves. So each pixel has its own weight: what the picture shows anew is believed at once,
-what it shows again is averaged. A cut forgets everything.
+A network that sees each frame by itself lets the edge flicker with the camera's noise. Averaging over time calms it,
+but drags a ghost behind whatever moves. So each pixel has its own weight: what the picture shows anew is believed at
+once, what it shows again is averaged. A cut forgets everything.
 """
 
 import cv2

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine import turn
-from engine.turn import lock_path, my_turn
+from engine.turn import is_taken, lock_path, my_turn
 
 pytest.importorskip("fcntl", reason="turns are taken on Unix alone")
 # Takes the turn, says so, and keeps it until a line comes.
@@ -91,3 +91,32 @@ def test_each_user_has_a_lock_of_their_own(monkeypatch):
     one = lock_path()
     monkeypatch.setattr("os.getuid", lambda: 2)
     assert one != lock_path()
+
+
+def test_a_turn_is_taken_while_another_process_has_it(lock, start):
+    assert not is_taken(lock)  # nobody ever measured
+    other = start()
+    assert other.stdout.readline() == "mine\n"
+    assert is_taken(lock)
+    print("go", file=other.stdin, flush=True)
+    assert other.wait() == 0
+    assert not is_taken(lock)
+
+
+def test_a_turn_is_taken_while_this_very_process_has_it(lock):
+    with my_turn(path=lock):
+        assert is_taken(lock)
+    assert not is_taken(lock)
+
+
+def test_a_look_at_the_turn_does_not_keep_it(lock):
+    with my_turn(path=lock):
+        pass
+    assert not is_taken(lock)
+    with my_turn(lambda: pytest.fail("the look took the turn"), lock):
+        pass
+
+
+def test_a_look_at_the_turn_makes_no_file(lock):
+    assert not is_taken(lock)
+    assert not lock.exists()

@@ -116,3 +116,11 @@ def test_the_failure_of_a_runtime_comes_through_a_stream(spec):
 
     with pytest.raises(InferenceError, match="The runtime failed"):
         list(VideoSegmenter(Segmenter(spec, Failing())).stream([frame(1)]))
+
+
+def test_labels_and_areas_say_what_the_mask_says(spec, drawn_pet):
+    image, _ = drawn_pet(size_hw=spec.size_hw, species="dog")
+    seen = VideoSegmenter(Segmenter(spec, FakeBackend())).step(image)
+    assert np.array_equal(seen.labels, seen.mask)  # the frame has the model's size
+    assert seen.areas["dog"] == pytest.approx((seen.mask == 2).mean())
+    assert seen.areas["dog"] > 0.2
