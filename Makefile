@@ -1,7 +1,8 @@
 # make demo    the page on http://127.0.0.1:7860
 # make test    all tests
 # make lint    style and types
-# make numbers measures this machine (about seven minutes) and writes its figures into the README and the card
+# make numbers measures this machine (about ten minutes) and writes its figures into the README and the card
+# make soak    the same of the Live tab: twenty minutes with headless Chromium
 #
 # VENV may live outside the checkout: make test VENV=/some/folder
 
@@ -9,7 +10,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN = $(VENV)/bin
 
-.PHONY: demo test lint numbers clean
+.PHONY: demo test lint numbers soak clean
 
 demo: $(VENV)/requirements.stamp
 	$(BIN)/python app.py
@@ -24,6 +25,9 @@ lint: $(VENV)/requirements-dev.stamp
 
 numbers: $(VENV)/requirements.stamp $(VENV)/rivals
 	$(BIN)/python benchmarks/publish.py
+
+soak: $(VENV)/requirements-dev.stamp
+	$(BIN)/python benchmarks/publish.py --only soak --only soak_two
 
 # Intel's ModelAPI, to be measured against; by itself, since it asks for an older OpenCV than the pins.
 $(VENV)/rivals: $(VENV)/requirements.stamp

@@ -1,6 +1,6 @@
 """Measures this machine and writes every figure of speed into the README and the model's card: `make numbers`.
 
-    python benchmarks/publish.py             measures (about seven minutes), keeps the results, writes
+    python benchmarks/publish.py             measures (about ten minutes), keeps the results, writes
     python benchmarks/publish.py --render    writes again from the results that are kept
 
 The results of a machine are benchmarks/results/MACHINE.json, the whole output of the commands below. In a text, what
@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import tables  # noqa: E402
 from engine.files import write_aside  # noqa: E402
+from engine.machine import describe_machine  # noqa: E402
 from engine.spec import Model  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results"
@@ -38,13 +39,22 @@ COMMANDS = {
     "sweep": "-m engine sweep --backend openvino-int8 --seconds 2",
     "rivals": "benchmarks/rivals.py",
     "picture_size": "benchmarks/picture_size.py",
+    "video": "benchmarks/video.py",
 }
+# Those that take long and need Chromium: measured only when they are named.
+SOAKS = {
+    "soak": "tests/soak/live_soak.py --minutes 10",
+    "soak_two": "tests/soak/live_soak.py --minutes 10 --two",
+}
+SMOOTHING = RESULTS / "smoothing" / "pets.json"  # of the model, not of a machine: `benchmarks/smoothing.py --json`
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--render", action="store_true", help="do not measure")
-    parser.add_argument("--only", choices=COMMANDS, action="append", help="measure these again, keep the others")
+    parser.add_argument(
+        "--only", choices=COMMANDS | SOAKS, action="append", help="measure these again, keep the others"
+    )
     args = parser.parse_args()
     if not args.render:
         measure(args.only or list(COMMANDS))
@@ -53,17 +63,17 @@ def main() -> None:
         raise SystemExit("error: benchmarks/results holds nothing yet. Run without --render.")
     latest = max(results, key=lambda result: result["date"])
     others = [result for result in results if result is not latest]
-    write(README, tables.blocks(Model.open(MODEL).spec, latest, others))
+    write(README, tables.blocks(Model.open(MODEL).spec, latest, others, json.loads(SMOOTHING.read_text())))
     write_card(latest)
 
 
 def measure(names: list[str]) -> None:
     """Runs the commands and keeps their results under the machine's name."""
     measured = {name: run(name) for name in names}
-    machine = next(iter(measured.values()))["machine"]
+    machine = describe_machine()
     path = RESULTS / f"{slug(machine)}.json"
     before = json.loads(path.read_text()) if path.is_file() else {}
-    commands = {name: tables.shown(COMMANDS[name]) for name in COMMANDS}
+    commands = {name: tables.shown(command) for name, command in (COMMANDS | SOAKS).items()}
     kept = before | measured | {"machine": machine, "commands": commands, "date": today()}
     RESULTS.mkdir(exist_ok=True)
     with write_aside(path) as partial:
@@ -73,13 +83,14 @@ def measure(names: list[str]) -> None:
 
 def run(name: str) -> dict:
     """The result of one command."""
-    print(f"{name}: python {COMMANDS[name]}", flush=True)
+    command = (COMMANDS | SOAKS)[name]
+    print(f"{name}: python {command}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "result.json"
         done = subprocess.run(
-            [sys.executable, *COMMANDS[name].split(), "--json", str(path)], cwd=ROOT, env=environment(), check=False
+            [sys.executable, *command.split(), "--json", str(path)], cwd=ROOT, env=environment(), check=False
         )
-        if done.returncode:
+        if not path.is_file() or (done.returncode and name not in SOAKS):  # a soak that misses a goal is a result too
             raise SystemExit(f"error: {name} failed; nothing was written.")
         return json.loads(path.read_text())
 

@@ -16,13 +16,14 @@ INT8 = "openvino-int8"
 SAME_MASKS = 0.98  # share of the pixels; ModelAPI takes the likeliest of four classes, and the nearest pixel
 
 
-def blocks(spec: ModelSpec, result: dict, others: list[dict]) -> dict[str, str]:
+def blocks(spec: ModelSpec, result: dict, others: list[dict], smoothing: list[dict]) -> dict[str, str]:
     """The text of each block of the README, by name.
 
     Args:
         spec: of the model, for its scores.
         result: what `benchmarks/publish.py` keeps of the machine that was measured last.
         others: of other machines.
+        smoothing: what `benchmarks/smoothing.py` keeps.
     """
     return {
         "machine": machine_block(result),
@@ -33,6 +34,9 @@ def blocks(spec: ModelSpec, result: dict, others: list[dict]) -> dict[str, str]:
         "layers": layer_block(result["benchmark"]),
         "picture_size": picture_table(result["picture_size"]),
         "machines": machines_table([result, *others]),
+        "live": live_table(result),
+        "smoothing": smoothing_table(smoothing),
+        "video": video_table(result),
     }
 
 
@@ -202,4 +206,72 @@ def machines_table(results: list[dict]) -> str:
             f"| {machine_words(result['machine'])} | {fp32:.1f} ms | {int8:.1f} ms "
             f"| {ratio_text(once['ratios'][f'openvino-fp32/{INT8}'])} | {ratio_text(once['ratios'][f'torch/{INT8}'])} |"
         )
+    return "\n".join(rows)
+
+
+def live_table(result: dict) -> str:
+    """What viewers of the Live tab got over ten minutes."""
+    runs = {"one viewer": result.get("soak"), "two at once, the worse off": result.get("soak_two")}
+    if None in runs.values():
+        return "Not measured on this machine yet: `make soak`."
+    rows = [
+        "| 640 x 480 camera, browser and server on one machine | frames a second seen | camera to screen, median | p95 "
+        "| latency, end to begin | memory of the server, end to begin |",
+        "|---|---|---|---|---|---|",
+    ]
+    for words, run in runs.items():
+        each = run["summary"]
+        rows.append(
+            f"| {words} | {each['frames a second']:.1f} | {each['median latency, ms']:.0f} ms "
+            f"| {each['p95 of seconds, ms']:.0f} ms | {each['latency, last to first']:.2f}x "
+            f"| {each['memory growth, %']:+.1f} % |"
+        )
+    goals = [f"{goal}: {yes(reached)}" for goal, reached in runs["one viewer"]["goals"].items()]
+    return "\n".join([*rows, "", f"Ten minutes each, by `make soak`. The goals of one viewer: {'; '.join(goals)}."])
+
+
+def smoothing_table(rows: list[dict]) -> str:
+    by_speed: dict[int, dict[float, dict]] = {}
+    for row in rows:
+        by_speed.setdefault(row["px_a_frame"], {})[row["strength"]] = row
+    lines = [
+        "| camera of 640 x 480 px | pixels that change from a frame to the next, each by itself | steadied "
+        "| IoU with the truth, each by itself | steadied |",
+        "|---|---|---|---|---|",
+    ]
+    for speed, strengths in by_speed.items():
+        alone, steadied = strengths[0.0], strengths[max(strengths)]
+        words = "at rest" if speed == 0 else f"pans {speed} px a frame"
+        lines.append(
+            f"| {words} | {alone['flicker']:.2%} | {steadied['flicker']:.2%} | {alone['iou']:.4f} "
+            f"| {steadied['iou']:.4f} |"
+        )
+    return "\n".join(lines)
+
+
+PARTS = {
+    "network": "the network alone, as the sweep measures it",
+    "stream": "decoded frames through `VideoSegmenter.stream`",
+    "decode": "decoding alone",
+    "encode": "encoding alone",
+    "render": "all of it, with the overlay",
+}
+
+
+def video_table(result: dict) -> str:
+    if "video" not in result:
+        return "Not measured on this machine yet: `make numbers`."
+    video = result["video"]
+    rows = ["| 640 x 360 | frames a second | of the network alone | ms of a core a frame |", "|---|---|---|---|"]
+    for name, each in video["parts"].items():
+        rows.append(
+            f"| {PARTS[name]} | {each['throughput_fps']:.0f} | {each['of_network']:.3f} "
+            f"| {each['core_ms_a_frame']:.2f} |"
+        )
+    goal = video["goal"]
+    rows += [
+        "",
+        f"By `{result['commands']['video']}`, {video['rounds']} rounds in random order. The goal, "
+        f"{goal['of_network']:g} of the network alone for frames that are there already: {yes(goal['reached'])}.",
+    ]
     return "\n".join(rows)

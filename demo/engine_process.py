@@ -41,10 +41,19 @@ class EngineProcess:
     Args:
         arguments: after `python -m engine`, for example ["benchmark", "--seconds", "5"].
         program: what takes the arguments.
+        stopping: what is said while it is asked to stop.
+        advice: what to do about one that dies.
     """
 
-    def __init__(self, arguments: Sequence[str], program: Sequence[str] = PROGRAM) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        program: Sequence[str] = PROGRAM,
+        stopping: str = "stopping at the end of the round",
+        advice: str = "Run it again with fewer backends.",
+    ) -> None:
         self._command = [*program, *arguments]
+        self._stopping, self._advice = stopping, advice
         self._process: subprocess.Popen | None = None
         self._interrupted_at: float | None = None
         self._step, self._stepped_at = Step(0.0, "starting"), time.monotonic()
@@ -121,7 +130,7 @@ class EngineProcess:
     def _now(self) -> Step:
         """The last step, its seconds counted down since."""
         if self._interrupted_at is not None:
-            return Step(self._step.share, "stopping at the end of the round")
+            return Step(self._step.share, self._stopping)
         left = self._step.seconds_left
         if left is None:
             return self._step
@@ -131,6 +140,4 @@ class EngineProcess:
         last = (complaints.strip().splitlines() or ["no word"])[-1]
         if status == BAD_INPUT:
             return InputError(last.removeprefix("error: "))
-        return InferenceError(
-            f"`{' '.join(self._command[1:4])}` ended with status {status} ({last}). Run it again with fewer backends."
-        )
+        return InferenceError(f"`{' '.join(self._command[1:4])}` ended with status {status} ({last}). {self._advice}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.themes.utils.fonts import LocalFont
 
-from demo import lab, photo
+from demo import lab, live, photo, video
 from demo.lanes import QUANTIZED, Lanes
 from engine.errors import EngineError
 from engine.machine import describe_machine, machine_in_words
@@ -32,7 +32,7 @@ THEME = gr.themes.Base(
     block_label_text_color_dark="*neutral_300",
 )
 SIZE_CHARTS = "() => { requestAnimationFrame(() => window.dispatchEvent(new Event('resize'))); }"
-STYLE = Path(__file__).parent / "style.css"
+STYLES = [Path(__file__).parent / f"{name}.css" for name in ("style", "photo_effects", "live", "video")]
 
 
 def build(lanes: Lanes) -> gr.Blocks:
@@ -42,10 +42,14 @@ def build(lanes: Lanes) -> gr.Blocks:
         with gr.Tabs():
             with gr.Tab("Photo", id="photo-tab") as photo_tab:
                 photo.build(lanes)
+            with gr.Tab("Live", id="live-tab"):
+                live.build(lanes)
+            with gr.Tab("Video", id="video-tab") as video_tab:
+                video.build(lanes)
             with gr.Tab("Lab", id="lab-tab") as lab_tab:
                 lab.build(lanes)
         # A chart that was drawn while its tab was hidden has no width yet.
-        for tab in (photo_tab, lab_tab):
+        for tab in (photo_tab, video_tab, lab_tab):
             tab.select(None, js=SIZE_CHARTS, api_visibility="private")
     page.queue(max_size=32, default_concurrency_limit=4)
     return page
@@ -65,7 +69,7 @@ def header_html(lanes: Lanes) -> str:
     spans = "".join(f'<span class="badge" title="{title}">{escape(text)}</span>' for title, text in badges.items())
     return f"""<header>
 <h1>Whisker</h1>
-<p class="purpose">One photo, one small network, four runtimes:
+<p class="purpose">A photo, a camera or a clip, one small network, four runtimes:
 see what optimising it buys on this very CPU.</p>
 <p class="badges">{spans}</p>
 </header>"""

@@ -1,6 +1,7 @@
-"""Segment photos, score a model, measure this machine.
+"""Segment photos and clips, score a model, measure this machine.
 
 python -m engine predict cat.jpg --cutout
+python -m engine video cat.mp4 out.mp4 --effect blur
 python -m engine evaluate --data ROOT --backend openvino-int8
 python -m engine benchmark --photo cat.jpg
 python -m engine sweep --max-latency-ms 20

@@ -1,9 +1,10 @@
 """OpenVINO on the CPU: one compiled model, a pool of infer requests, outputs copied before a request is reused."""
 
 import queue
+import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,31 @@ COMPILE_OPTIONS = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f
 POOL_SIZE = 4
 # Layers that do nearly all of the arithmetic; the precision of the others (reshapes, copies) says little.
 _ARITHMETIC = {"Convolution", "Deconvolution", "MatMul", "FullyConnected"}
+
+
+class FirstCall:
+    """Lets the first call of the process run alone, and all others together once it is through.
+
+    OpenVINO's Python binding fills a C++ static in its first inference, during which it gives Python's lock away: two
+    threads that infer for the first time at once wait for each other for ever (seen with 2026.4.1).
+    """
+
+    def __init__(self) -> None:
+        self._alone = threading.Lock()
+        self._is_through = False
+
+    def turn(self) -> AbstractContextManager:
+        """To be held during a call."""
+        return nullcontext() if self._is_through else self._first()
+
+    @contextmanager
+    def _first(self) -> Iterator[None]:
+        with self._alone:
+            yield
+        self._is_through = True
+
+
+_FIRST_CALL = FirstCall()
 
 
 class OpenVINOBackend:
@@ -41,7 +67,7 @@ class OpenVINOBackend:
 
     def infer(self, batch: np.ndarray) -> np.ndarray:
         try:
-            with self._request() as request:
+            with _FIRST_CALL.turn(), self._request() as request:
                 starts = range(0, len(batch), self._batch)
                 logits = [self._infer_part(request, batch[start : start + self._batch]) for start in starts]
         except Exception as exc:

@@ -4,6 +4,13 @@ add_arguments(parser)   its options; the module's docstring is its help
 run(args)               does it, prints what a person wants to read; the result for --json, and whether a part failed
 """
 
-from engine.commands import benchmark, evaluate, layers, predict, sweep
+from engine.commands import benchmark, evaluate, layers, predict, sweep, video
 
-COMMANDS = {"predict": predict, "evaluate": evaluate, "benchmark": benchmark, "sweep": sweep, "layers": layers}
+COMMANDS = {
+    "predict": predict,
+    "video": video,
+    "evaluate": evaluate,
+    "benchmark": benchmark,
+    "sweep": sweep,
+    "layers": layers,
+}

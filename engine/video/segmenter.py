@@ -56,6 +56,21 @@ class SegmentedFrame:
         return mask_from_probabilities(self.probabilities, self.image.shape[:2], len(self.spec.objects))
 
 
+@dataclass(frozen=True)
+class SizedFrame:
+    """A frame that has come in the model's size as well, so that nothing need be resized.
+
+    Attributes:
+        image: uint8 (H, W, 3) RGB.
+        seen: uint8 (h, w, 3), the same, the model's size.
+        preprocess_ms: milliseconds that this took.
+    """
+
+    image: np.ndarray
+    seen: np.ndarray
+    preprocess_ms: float = 0.0
+
+
 class VideoSegmenter:
     """Segments the frames of one clip or camera, in order. For one thread; the segmenter under it may be shared.
 
@@ -72,46 +87,48 @@ class VideoSegmenter:
         """Forgets the frames so far, as before a new clip."""
         self._smoothing.reset()
 
-    def step(self, image: np.ndarray) -> SegmentedFrame:
+    def step(self, frame: np.ndarray | SizedFrame) -> SegmentedFrame:
         """Segments the next frame.
 
         Args:
-            image: uint8 (H, W, 3) RGB; frames may differ in size.
+            frame: uint8 (H, W, 3) RGB; frames may differ in size.
 
         Raises:
             InferenceError: the runtime failed.
         """
-        return self._finish(image, *self._infer(image))
+        return self._finish(*self._infer(frame))
 
-    def stream(self, images: Iterable[np.ndarray], at_once: int = 1) -> Iterator[SegmentedFrame]:
+    def stream(self, frames: Iterable[np.ndarray | SizedFrame], at_once: int = 1) -> Iterator[SegmentedFrame]:
         """Segments all frames in order, while the caller uses those that are ready.
 
         Args:
-            images: uint8 (H, W, 3) RGB each; pulled when there is room, `at_once` ahead at the most.
+            frames: uint8 (H, W, 3) RGB each; pulled when there is room, `at_once` ahead at the most.
             at_once: frames in the network at a time; as many as the backend was opened for (`Options.requests`).
 
         Raises:
             InferenceError: the runtime failed.
         """
         with ThreadPoolExecutor(at_once, thread_name_prefix="frames") as pool:
-            waiting: deque[tuple[np.ndarray, Future]] = deque()
+            waiting: deque[Future] = deque()
             try:
-                for image in images:
-                    waiting.append((image, pool.submit(self._infer, image)))
+                for frame in frames:
+                    waiting.append(pool.submit(self._infer, frame))
                     if len(waiting) > at_once:
-                        first, inferred = waiting.popleft()
-                        yield self._finish(first, *inferred.result())
+                        yield self._finish(*waiting.popleft().result())
                 while waiting:
-                    first, inferred = waiting.popleft()
-                    yield self._finish(first, *inferred.result())
+                    yield self._finish(*waiting.popleft().result())
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _infer(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
-        """The frame as the network takes it, its logits, the milliseconds of each stage."""
-        batch, preprocess_ms = timed(preprocess, image, self.segmenter.spec.size_hw)
+    def _infer(self, frame: np.ndarray | SizedFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, float]]:
+        """The frame, the same as the network takes it, its logits, the milliseconds of each stage."""
+        if isinstance(frame, SizedFrame):
+            image, batch, preprocess_ms = frame.image, frame.seen[None], frame.preprocess_ms
+        else:
+            image = frame
+            batch, preprocess_ms = timed(preprocess, image, self.segmenter.spec.size_hw)
         logits, infer_ms = timed(self.segmenter.backend.infer, batch)
-        return batch[0], logits[0], {"preprocess": preprocess_ms, "infer": infer_ms}
+        return image, batch[0], logits[0], {"preprocess": preprocess_ms, "infer": infer_ms}
 
     def _finish(
         self, image: np.ndarray, seen: np.ndarray, logits: np.ndarray, timings: dict[str, float]

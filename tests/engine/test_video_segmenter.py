@@ -9,7 +9,7 @@ from engine.backends.fake import FakeBackend
 from engine.errors import InferenceError
 from engine.segmenter import Segmenter
 from engine.spec import ModelSpec
-from engine.video.segmenter import VideoSegmenter
+from engine.video.segmenter import SegmentedFrame, SizedFrame, VideoSegmenter
 
 
 @pytest.fixture
@@ -124,3 +124,21 @@ def test_labels_and_areas_say_what_the_mask_says(spec, drawn_pet):
     assert np.array_equal(seen.labels, seen.mask)  # the frame has the model's size
     assert seen.areas["dog"] == pytest.approx((seen.mask == 2).mean())
     assert seen.areas["dog"] > 0.2
+
+
+def test_the_label_of_a_pixel_follows_the_rule_of_a_photo(spec):
+    # Columns: background, cat, dog and border of one pixel each.
+    probabilities = np.array([[0.4, 0.2, 0.3, 0.1], [0.5, 0.5, 0.0, 0.0], [0.3, 0.2, 0.1, 0.4]], np.float32).T[:, None]
+    seen = SegmentedFrame(frame(0), probabilities, False, {}, spec)
+    assert seen.labels.tolist() == [[2, 0, 1]]
+    assert seen.areas == pytest.approx({"cat": 1 / 3, "dog": 1 / 3})
+
+
+def test_a_frame_that_comes_in_the_models_size_is_not_resized(spec, drawn_pet):
+    image, _ = drawn_pet(size_hw=(240, 320))
+    black = np.zeros((*spec.size_hw, 3), np.uint8)
+    (seen,) = VideoSegmenter(Segmenter(spec, FakeBackend())).stream([SizedFrame(image, black)])
+    assert seen.image is image
+    assert seen.timings["preprocess"] == 0
+    assert not seen.mask.any()  # the network saw the black one
+    assert seen.mask.shape == (240, 320)
