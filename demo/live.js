@@ -33,7 +33,7 @@ const totals = { seen: 0, shown: 0 };
 let lateSeconds = 0, earlySeconds = 0, patience = 5, raisedAt = -Infinity;
 
 function newSecond() {
-  return { seen: 0, shown: 0, sent: 0, latencies: [], network: {}, server: [], waited: [] };
+  return { seen: 0, shown: 0, sent: 0, latencies: [], figures: null, network: {}, server: [], waited: [] };
 }
 
 // --- The camera -----------------------------------------------------------------------------------------------------
@@ -96,6 +96,7 @@ function start(stream) {
   isPaused = false;
   scale = 0;
   totals.seen = totals.shown = 0;
+  for (const name of ["frame", "fps", "latencyMs", "serverMs", "waitedMs", "seen", "shown", "width"]) delete root.dataset[name];
   for (const name of ["fps", "latency", "dropped"]) history[name] = [];
   history.network = {};
   say("");
@@ -115,6 +116,7 @@ function stop() {
   stopExample?.();
   stopExample = null;
   clearTimeout(retryTimer);
+  retryTimer = 0;
   socket?.close();
   socket = null;
   standing = null;
@@ -140,9 +142,9 @@ function watch() {
 
 function takeFrame(captured) {
   if (isPaused || document.hidden || root.offsetParent === null) return;
+  if (socket?.readyState !== WebSocket.OPEN || standing === null || standing.place > 0) return;
   second.seen += 1;
   totals.seen += 1;
-  if (socket?.readyState !== WebSocket.OPEN || standing === null || standing.place > 0) return;
   if (travelling.size >= IN_FLIGHT || !video.videoWidth) return;
   const factor = Math.min(1, LONG_SIDE / Math.max(video.videoWidth, video.videoHeight)) * SCALES[scale];
   sendCanvas.width = Math.round(video.videoWidth * factor);
@@ -197,10 +199,9 @@ function show() {
     canvas.getContext("2d").drawImage(picture, 0, 0);
     picture.close();
   });
-  const latency = performance.now() - frame.captured;
   second.shown += 1;
   totals.shown += 1;
-  second.latencies.push(latency);
+  requestAnimationFrame((now) => second.latencies.push(now - frame.captured)); // it is on the screen by then
   second.server.push(figures.server_ms);
   second.waited.push(figures.waited_ms);
   for (const lane of figures.lanes) (second.network[lane.backend] ??= []).push(lane.infer_ms);
@@ -215,6 +216,7 @@ const address = (path) => new URL(path, `${(window.gradio_config?.root ?? locati
 
 function connect() {
   clearTimeout(retryTimer);
+  retryTimer = 0;
   socket?.close();
   travelling.clear();
   standing = null;
@@ -237,7 +239,7 @@ function connect() {
     if (!isOn) return;
     if (code === SILENT) return say(isPaused ? "" : "Nothing was sent for two minutes, so the place was given to others.");
     say("The connection to the server was lost. Trying again.");
-    retryTimer = setTimeout(connect, Math.min(8000, 500 * 2 ** retries++));
+    retryTimer = setTimeout(() => { retryTimer = 0; connect(); }, Math.min(8000, 500 * 2 ** retries++));
   };
 }
 
@@ -346,6 +348,7 @@ const ticking = setInterval(() => {
   keep(history.dropped, Math.max(0, past.seen - past.shown) / seconds);
   for (const [name, time] of Object.entries(network)) keep((history.network[name] ??= []), time);
   if (past.figures) tell(fps, latency, network, past);
+  else at("fps").textContent = number(fps);
   drawCharts();
   if (standing && !standing.is_measured && standing.place === 0) adapt(fps, past.seen / seconds, latency);
 }, 1000);

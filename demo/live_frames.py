@@ -16,7 +16,8 @@ from engine.images import read_picture
 from engine.video.segmenter import SegmentedFrame, VideoSegmenter
 from engine.video.smoothing import STRENGTH
 
-MAX_SIDE = 1280  # px of a frame; the page sends 640 at the most
+MAX_MEGAPIXELS = 1.6  # of a frame; the page sends 640 px on the longer side at the most
+BACKGROUND_SIDE = 1280  # px
 JPEG_QUALITY = 82
 LANES_AT_ONCE = 2
 
@@ -51,7 +52,7 @@ class LiveSettings:
             if name not in known_backends:
                 raise unknown_name("backend", str(name), known_backends)
         effect, color, steady = said.get("effect"), said.get("color"), said.get("steady")
-        if effect not in EFFECTS:
+        if not isinstance(effect, str) or effect not in EFFECTS:
             raise unknown_name("effect", str(effect), EFFECTS)
         if not isinstance(color, str) or not isinstance(steady, bool):
             raise InputError(f"The colour is {color!r} and steady is {steady!r}; expected a text and true or false.")
@@ -97,15 +98,16 @@ class LiveFrames:
             InputError: it is no picture.
         """
         image = read_picture(file).image
-        scale = min(1.0, MAX_SIDE / max(image.shape[:2]))
-        self._background = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        scale = min(1.0, BACKGROUND_SIDE / max(image.shape[:2]))
+        size = tuple(max(1, round(side * scale)) for side in image.shape[1::-1])
+        self._background = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
     def answer(self, number: int, file: bytes) -> LiveAnswer:
         """Segments a frame with each backend and draws the effect.
 
         Args:
             number: of the frame, given back.
-            file: a JPEG of at most `MAX_SIDE` px.
+            file: a JPEG of at most `MAX_MEGAPIXELS`.
 
         Returns:
             The pictures; the figures say `lanes`, a list of `backend`, `infer_ms` and `areas` (shares of the frame by
@@ -117,11 +119,7 @@ class LiveFrames:
             EngineError: a backend cannot run here, or failed.
         """
         started = time.perf_counter()
-        image = read_picture(file).image
-        if max(image.shape[:2]) > MAX_SIDE:
-            raise InputError(
-                f"The frame is {image.shape[1]} x {image.shape[0]} pixels; at most {MAX_SIDE} on a side are taken."
-            )
+        image = read_picture(file, max_megapixels=MAX_MEGAPIXELS).image
         settings, videos = self._chosen
         for name in settings.backends:
             if name not in videos:

@@ -61,6 +61,7 @@ class Viewer:
     waiting: tuple[int, bytes, float] | None = None  # number, JPEG, when it came
     start_tag: float = 0.0  # of the waiting frame
     finish_tag: float = 0.0  # of the frame before: seconds of the machine
+    standing: Standing | None = None  # as he was told last
 
 
 class Room:
@@ -190,4 +191,5 @@ class Room:
         served = min(len(self._viewers), self._places)
         for index, viewer in enumerate(self._viewers):
             place = max(0, index + 1 - self._places)
-            viewer.on_standing(Standing(place, served, self._is_measured))
+            viewer.standing = Standing(place, served, self._is_measured)
+            viewer.on_standing(viewer.standing)

@@ -125,6 +125,8 @@ async def receive(
         try:
             message = await asyncio.wait_for(websocket.receive(), SILENCE_SECONDS)
         except TimeoutError:
+            if viewer.standing and (viewer.standing.place or viewer.standing.is_measured):
+                continue
             await websocket.close(SILENT)
             return
         if message["type"] == "websocket.disconnect":

@@ -58,13 +58,16 @@ class Picture:
     size_hw: tuple[int, int]
 
 
-def read_picture(source: ImageSource, needed_hw: tuple[int, int] | None = None) -> Picture:
+def read_picture(
+    source: ImageSource, needed_hw: tuple[int, int] | None = None, max_megapixels: float = MAX_MEGAPIXELS
+) -> Picture:
     """Reads a picture from a path, bytes, an open file, Pillow or numpy.
 
     Args:
         source: a file in one of `FORMATS`, or a decoded picture; an array is uint8 (H, W, 3) RGB.
         needed_hw: the height and width that are enough; a JPEG is then decoded at the smallest scale (1, 1/2, 1/4,
             1/8) that is no smaller. None decodes all pixels.
+        max_megapixels: a larger picture is refused before it is decoded.
 
     Raises:
         InputError: the file is missing, empty, too large, too small, damaged or no picture; says which.
@@ -72,17 +75,17 @@ def read_picture(source: ImageSource, needed_hw: tuple[int, int] | None = None) 
     if source is None:
         raise InputError("No photo came. Give the path of one.")
     if isinstance(source, np.ndarray):
-        return _from_array(source)
+        return _from_array(source, max_megapixels)
     if isinstance(source, Image.Image):
         with _errors_in_words("The picture"):
-            return _from_pillow(source, "The picture", None)
+            return _from_pillow(source, "The picture", None, max_megapixels)
     data, name = _read_bytes(source)
     if not data:
         raise InputError(f"{name} is empty (0 bytes). Choose a photo.")
     if len(data) > MAX_MEGABYTES * 1e6:
         raise InputError(f"{name} has over {MAX_MEGABYTES} MB, the most that is read. Save it smaller.")
     with _errors_in_words(name), Image.open(io.BytesIO(data), formats=FORMATS) as file:
-        return _from_pillow(file, name, needed_hw)
+        return _from_pillow(file, name, needed_hw, max_megapixels)
 
 
 @contextmanager
@@ -115,28 +118,28 @@ def _read_bytes(source: str | Path | bytes | BinaryIO) -> tuple[bytes, str]:
     return source.read(limit), Path(getattr(source, "name", "The picture")).name
 
 
-def _check_size(size_hw: tuple[int, int], name: str) -> None:
+def _check_size(size_hw: tuple[int, int], name: str, max_megapixels: float) -> None:
     height, width = size_hw
-    if height * width > MAX_MEGAPIXELS * 1e6:
+    if height * width > max_megapixels * 1e6:
         raise InputError(
-            f"{name} is {width} x {height} pixels ({height * width / 1e6:.0f} megapixels); "
-            f"at most {MAX_MEGAPIXELS} megapixels are read. Shrink it."
+            f"{name} is {width} x {height} pixels ({height * width / 1e6:.3g} megapixels); "
+            f"at most {max_megapixels:g} megapixels are read. Shrink it."
         )
     if min(size_hw) < MIN_SIDE:
         raise InputError(f"{name} is {width} x {height} pixels; at least {MIN_SIDE} x {MIN_SIDE} are needed.")
 
 
-def _from_array(image: np.ndarray) -> Picture:
+def _from_array(image: np.ndarray, max_megapixels: float) -> Picture:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise InputError(f"The array is {image.dtype} {image.shape}; expected uint8 (H, W, 3) RGB.")
     size_hw = (image.shape[0], image.shape[1])
-    _check_size(size_hw, "The picture")
+    _check_size(size_hw, "The picture", max_megapixels)
     return Picture(image, size_hw)
 
 
-def _from_pillow(file: Image.Image, name: str, needed_hw: tuple[int, int] | None) -> Picture:
+def _from_pillow(file: Image.Image, name: str, needed_hw: tuple[int, int] | None, max_megapixels: float) -> Picture:
     width, height = file.size
-    _check_size((height, width), name)
+    _check_size((height, width), name, max_megapixels)
     if needed_hw is not None:
         sideways = file.getexif().get(_ORIENTATION_TAG) in _SIDEWAYS
         file.draft("RGB", needed_hw if sideways else needed_hw[::-1])

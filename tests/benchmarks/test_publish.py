@@ -95,5 +95,40 @@ def test_the_readme_holds_the_figures_of_the_kept_results(model):
     results = [json.loads(path.read_text()) for path in sorted(publish.RESULTS.glob("*.json"))]
     latest = max(results, key=lambda each: each["date"])
     text = publish.README.read_text()
-    for name, block in tables.blocks(model.spec, latest, [each for each in results if each is not latest]).items():
+    others = [each for each in results if each is not latest]
+    smoothing = json.loads(publish.SMOOTHING.read_text())
+    for name, block in tables.blocks(model.spec, latest, others, smoothing).items():
         assert f"<!-- numbers:{name} -->\n{block}\n<!-- /numbers:{name} -->" in text
+
+
+def test_a_live_table_tells_both_runs_and_what_was_missed():
+    def run(fps: float, reached: bool) -> dict:
+        summary = {
+            "frames a second": fps,
+            "median latency, ms": 51.4,
+            "p95 of seconds, ms": 70.6,
+            "latency, last to first": 1.04,
+            "memory growth, %": -0.26,
+        }
+        return {"summary": summary, "goals": {"at least 15 frames a second seen": reached}}
+
+    table = tables.live_table({"soak": run(14.96, False), "soak_two": run(12.0, True)})
+    assert "| one viewer | 15.0 | 51 ms | 71 ms | 1.04x | -0.3 % |" in table
+    assert "at least 15 frames a second seen: **no**" in table
+    assert "`make soak`" in tables.live_table({})
+
+
+def test_a_smoothing_table_sets_each_frame_by_itself_beside_the_strongest():
+    rows = [
+        {"px_a_frame": 0, "strength": 0.0, "flicker": 0.0078, "iou": 0.91316},
+        {"px_a_frame": 0, "strength": 0.7, "flicker": 0.0019, "iou": 0.9139},
+    ]
+    assert "| at rest | 0.78% | 0.19% | 0.9132 | 0.9139 |" in tables.smoothing_table(rows)
+
+
+def test_a_video_table_says_whether_the_goal_is_reached():
+    part = {"throughput_fps": 180.4, "of_network": 0.896, "core_ms_a_frame": 11.0}
+    video = {"parts": {"stream": part}, "rounds": 10, "goal": {"of_network": 0.9, "reached": False}}
+    table = tables.video_table({"video": video, "commands": {"video": "python benchmarks/video.py"}})
+    assert "| decoded frames through `VideoSegmenter.stream` | 180 | 0.896 | 11.00 |" in table
+    assert table.endswith("for frames that are there already: **no**.")

@@ -80,6 +80,7 @@ def page(tmp_path_factory: pytest.TempPathFactory):
         **os.environ,
         "GRADIO_SERVER_PORT": str(port),
         "GRADIO_TEMP_DIR": str(tmp_path_factory.mktemp("gradio")),
+        "TMPDIR": str(tmp_path_factory.mktemp("tmp")),  # the turn to measure is kept there: another page's is not ours
     }
     started = time.perf_counter()
     with log.open("w") as output:

@@ -187,9 +187,15 @@ def test_a_new_scene_is_told(frames, encoded):
 
 
 def test_too_large_a_frame_is_refused(frames, encoded):
-    assert frames.answer(1, encoded(halves(0, 0, (16, 1280)))).number == 1
-    with pytest.raises(InputError, match="The frame is 1281 x 16 pixels; at most 1280 on a side are taken"):
-        frames.answer(2, encoded(halves(0, 0, (16, 1281))))
+    assert frames.answer(1, encoded(halves(0, 0, (1000, 1600)))).number == 1
+    with pytest.raises(InputError, match=r"2000 x 1000 pixels \(2 megapixels\); at most 1.6 megapixels are read"):
+        frames.answer(2, encoded(halves(0, 0, (1000, 2000))))
+
+
+def test_a_background_may_be_a_long_strip(frames, encoded):
+    frames.set_background(encoded(np.zeros((16, 20000, 3), np.uint8), "PNG"))
+    frames.choose(LiveSettings(effect="replace"))
+    assert frames.answer(1, encoded(halves(0, 0))).number == 1
 
 
 def test_a_frame_that_is_no_picture_is_refused_and_the_next_one_answered(frames, encoded, cat_photo):
