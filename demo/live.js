@@ -95,6 +95,7 @@ function start(stream) {
   isOn = true;
   isPaused = false;
   scale = 0;
+  lateSeconds = -2; // the first seconds are for opening the backend
   totals.seen = totals.shown = 0;
   for (const name of ["frame", "fps", "latencyMs", "serverMs", "waitedMs", "seen", "shown", "width"]) delete root.dataset[name];
   for (const name of ["fps", "latency", "dropped"]) history[name] = [];
@@ -264,6 +265,7 @@ window.whiskerLive = {
   choose(left, right, effect, color, steady) {
     settings = { backends: right && right !== left ? [left, right] : [left], effect, color, steady };
     history.network = {};
+    lateSeconds = -2;
     say("");
     if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(settings));
   },
