@@ -58,9 +58,10 @@ def main() -> None:
     args = parser.parse_args()
     if not args.render:
         measure(args.only or list(COMMANDS))
-    results = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))]
+    kept = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))]
+    results = [result for result in kept if "benchmark" in result]
     if not results:
-        raise SystemExit("error: benchmarks/results holds nothing yet. Run without --render.")
+        raise SystemExit("error: benchmarks/results holds no benchmark yet. Run `make numbers` first.")
     latest = max(results, key=lambda result: result["date"])
     others = [result for result in results if result is not latest]
     write(README, tables.blocks(Model.open(MODEL).spec, latest, others, json.loads(SMOOTHING.read_text())))

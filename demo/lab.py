@@ -12,8 +12,9 @@ from demo.lab_run import EXTRAS, SWEEP_SECONDS, LabPlan, LabResult, LabRun
 from demo.lanes import QUANTIZED, Lanes
 from demo.looks import LOOKS, label
 from demo.photo import EXAMPLES, photo_input
+from demo.viewer_runs import ViewerRuns
 from engine.backends import BACKENDS
-from engine.errors import EngineError, InputError
+from engine.errors import InputError
 from engine.sweep import expected_seconds, settings
 
 CHOICES = tuple(name for name in BACKENDS if name in LOOKS)
@@ -23,8 +24,8 @@ EXAMPLE = (EXAMPLES / "cat.jpg").relative_to(Path(__file__).resolve().parent.par
 ALLOCATORS = {"default": "As it comes", "tuned": "Told to keep its memory"}
 
 
-class LabHandlers:
-    """What the tab does, as plain functions; a viewer is known by the hash of the session.
+class LabHandlers(ViewerRuns):
+    """What the tab does, as plain functions.
 
     Args:
         lanes: say which model is measured; the run opens it anew.
@@ -32,14 +33,9 @@ class LabHandlers:
     """
 
     def __init__(self, lanes: Lanes, program: Sequence[str] = PROGRAM) -> None:
+        super().__init__()
         self._model = lanes.model
         self._program = program
-        self._runs: dict[str, LabRun] = {}
-        self._given_up: set[str] = set()
-
-    def line_up(self, viewer: str) -> None:
-        """The button was pressed; the run begins when it is this viewer's turn."""
-        self._given_up.discard(viewer)
 
     def measure(self, viewer: str, *choices: object) -> Iterator[tuple[str, LabResult | None]]:
         """Runs until the end, or until its viewer cancels it; closing the generator kills what runs.
@@ -51,34 +47,18 @@ class LabHandlers:
         Yields:
             How far it is (HTML), and at the end the result.
         """
-        if viewer in self._given_up:
+        if self.has_given_up(viewer):
             yield lab_markup.note_html("Cancelled before it began."), None
             return
-        steps = None
-        try:
-            run = self._runs[viewer] = LabRun(plan_of(*choices), self._model, self._program)
-            steps = run.run()
-            while True:
-                yield lab_markup.working_html(next(steps)), None
-        except StopIteration as done:
-            result = done.value
-        except EngineError as error:
-            raise gr.Error(str(error), duration=None, print_exception=False) from error
-        finally:
-            if steps is not None:
-                steps.close()
-            self._runs.pop(viewer, None)
+
+        def prepare() -> LabRun:
+            return LabRun(plan_of(*choices), self._model, self._program)
+
+        result = yield from self.watch(viewer, prepare, lab_markup.working_html)
         if result.benchmark is None:
             yield lab_markup.note_html("Cancelled before anything was timed."), None
         else:
             yield "", result
-
-    def cancel(self, viewer: str) -> None:
-        """Stops the viewer's run at the end of its round, or takes it out of the line."""
-        if viewer in self._runs:
-            self._runs[viewer].interrupt()
-        else:
-            self._given_up.add(viewer)
 
 
 def plan_of(

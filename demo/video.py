@@ -17,8 +17,9 @@ from demo.lab_markup import note_html
 from demo.lanes import QUANTIZED, Lanes
 from demo.looks import label
 from demo.video_example import draw_clip
+from demo.viewer_runs import ViewerRuns
 from engine.effects import DEFAULT_OPTIONS, EFFECTS
-from engine.errors import EngineError, InputError
+from engine.errors import InputError
 from engine.video.clip import Clip
 
 ALONE = ""  # no second backend
@@ -38,8 +39,8 @@ class Rendered:
     result: dict
 
 
-class VideoHandlers:
-    """What the tab does, as plain functions; a viewer is known by the hash of the session.
+class VideoHandlers(ViewerRuns):
+    """What the tab does, as plain functions.
 
     Args:
         lanes: say which model is used; the run opens it anew.
@@ -47,10 +48,9 @@ class VideoHandlers:
     """
 
     def __init__(self, lanes: Lanes, program: Sequence[str] = PROGRAM) -> None:
+        super().__init__()
         self._model = lanes.model
         self._program = program
-        self._runs: dict[str, EngineProcess] = {}
-        self._given_up: set[str] = set()
 
     def describe(self, clip: str | None) -> tuple[str, bool]:
         """What a clip is, or why it is not taken (HTML), and whether it can be rendered."""
@@ -62,10 +62,6 @@ class VideoHandlers:
         except InputError as error:
             return video_markup.refused_html(str(error)), False
 
-    def line_up(self, viewer: str) -> None:
-        """The button was pressed; the run begins when it is this viewer's turn."""
-        self._given_up.discard(viewer)
-
     def render(self, viewer: str, *choices: object) -> Iterator[tuple[str, Rendered | None]]:
         """Runs until the end, or until its viewer cancels it; closing the generator kills what runs.
 
@@ -76,40 +72,26 @@ class VideoHandlers:
         Yields:
             How far it is (HTML), and at the end what came of it.
         """
-        if viewer in self._given_up:
+        if self.has_given_up(viewer):
             yield note_html("Cancelled before it began."), None
             return
-        folder, steps, result = new_folder(), None, None
+        folder, result = new_folder(), None
+        chosen = Choices(*choices)
+        out = folder / f"{Path(chosen.clip or '').stem}-{chosen.effect}.mp4"
+
+        def prepare() -> EngineProcess:
+            arguments = chosen.arguments(self._model, out)
+            return EngineProcess(arguments, self._program, "writing what is done", "Choose another backend.")
+
         try:
-            chosen = Choices(*choices)
-            out = folder / f"{Path(chosen.clip or '').stem}-{chosen.effect}.mp4"
-            run = self._runs[viewer] = EngineProcess(
-                chosen.arguments(self._model, out), self._program, "writing what is done", "Choose another backend."
-            )
-            steps = run.run()
-            while True:
-                yield video_markup.working_html(next(steps)), None
-        except StopIteration as done:
-            result = done.value
-        except EngineError as error:
-            raise gr.Error(str(error), duration=None, print_exception=False) from error
+            result = yield from self.watch(viewer, prepare, video_markup.working_html)
         finally:
-            if steps is not None:
-                steps.close()
-            self._runs.pop(viewer, None)
             if result is None:
                 shutil.rmtree(folder, ignore_errors=True)
         if result is None:
             yield note_html("Cancelled before the first frame."), None
         else:
             yield "", Rendered(out, result | {"out": out.name})
-
-    def cancel(self, viewer: str) -> None:
-        """Ends the viewer's run and keeps what is done, or takes it out of the line."""
-        if viewer in self._runs:
-            self._runs[viewer].interrupt()
-        else:
-            self._given_up.add(viewer)
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,8 @@ from collections.abc import Mapping
 
 from demo.lanes import BASELINE
 from demo.looks import label
-from engine.segmenter import Segmentation
+from engine.segmenter import FOUND_AREA, FOUND_CONFIDENCE, Segmentation
 
-FOUND_AREA = 0.002  # share of the picture under which no pet is called found
-FOUND_CONFIDENCE = 0.85  # mean probability under which it is a guess: 99 % of the validation pictures lie above 0.88
 SLIGHT = 0.05  # a lead of less than this share is called none
 
 

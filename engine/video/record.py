@@ -8,15 +8,13 @@ import cv2
 import numpy as np
 
 from engine.latency import tails
+from engine.segmenter import FOUND_AREA, FOUND_CONFIDENCE
 from engine.spec import ModelSpec
 from engine.video.clip import Frame
 from engine.video.segmenter import SegmentedFrame
 
 STAGES = ("decode", "preprocess", "infer", "smooth", "effect", "encode")
 MAX_POINTS = 600  # of a chart; a longer clip has the median and the maximum of several frames in one
-# A frame shows an object that covers this share of it, where the network is as sure as this of those pixels: the mean
-# probability lies above 0.88 in 99 % of the validation pictures.
-SHOWN_AREA, SHOWN_CONFIDENCE = 0.002, 0.85
 
 
 class Record:
@@ -52,9 +50,9 @@ class Record:
         self.seconds.append(float(frame.pts * self._time_base))
         self.cuts += seen.is_cut
         self._note_latency(backend, seen)
-        if seen.labels.any() and 1 - cv2.mean(seen.probabilities[0], mask=seen.labels)[0] >= SHOWN_CONFIDENCE:
+        if seen.labels.any() and 1 - cv2.mean(seen.probabilities[0], mask=seen.labels)[0] >= FOUND_CONFIDENCE:
             for name, share in seen.areas.items():
-                self._shown[name] += share >= SHOWN_AREA
+                self._shown[name] += share >= FOUND_AREA
 
     def note_compared(self, backend: str, seen: SegmentedFrame, agreed: float) -> None:
         """Notes what a second backend made of the same frame; `agreed` is the share of equal pixels, 0 to 1."""
