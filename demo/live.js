@@ -347,7 +347,7 @@ const ticking = setInterval(() => {
   const network = Object.fromEntries(Object.entries(past.network).map(([name, times]) => [name, median(times)]));
   keep(history.fps, fps);
   keep(history.latency, latency);
-  keep(history.dropped, Math.max(0, past.seen - past.shown) / seconds);
+  keep(history.dropped, past.seen ? Math.max(0, 1 - past.shown / past.seen) * 100 : NaN);
   for (const [name, time] of Object.entries(network)) keep((history.network[name] ??= []), time);
   if (past.figures) tell(fps, latency, network, past);
   else at("fps").textContent = number(fps);

@@ -91,7 +91,9 @@ def check_effect(name: str, options: EffectOptions = DEFAULT_OPTIONS) -> None:
     if not 0 <= options.blur <= MAX_BLUR:
         raise InputError(f"A blur of {options.blur:g} of the longer side cannot be made. Give 0 to {MAX_BLUR:g}.")
     if name == "replace" and options.background is None:
-        raise InputError("The effect 'replace' needs a background. Give a picture for it.")
+        raise InputError(
+            "The effect 'replace' needs a background. Give a picture for it (--background FILE on the command line)."
+        )
 
 
 def overlay(image: np.ndarray, probabilities: np.ndarray, spec: ModelSpec, options: EffectOptions) -> np.ndarray:

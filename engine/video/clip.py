@@ -60,7 +60,7 @@ class ClipInfo:
     cut_short: bool
 
     def in_words(self) -> str:
-        """ "12.0 s, 640 x 360 px, about 360 frames (30 a second), h264, sound aac, turned by 90 degrees"."""
+        """ "12.0 s, 640 x 360 px, about 360 frames (30 a second), h264, sound aac, turned by 90 degrees clockwise"."""
         height, width = self.size_hw
         about = "about " if self.is_estimate else ""
         words = [
@@ -70,7 +70,7 @@ class ClipInfo:
         ]
         words += [self.codec, f"sound {', '.join(self.sounds)}" if self.sounds else "no sound"]
         if self.turned:
-            words.append(f"turned by {self.turned} degrees")
+            words.append(f"turned by {self.turned} degrees clockwise")
         return ", ".join(words)
 
     def as_json(self) -> dict:
