@@ -7,11 +7,12 @@ import gradio as gr
 
 from demo import lab_markup
 from demo.engine_process import PROGRAM
+from demo.inputs import photo_input
 from demo.lab_results import LabResults
 from demo.lab_run import EXTRAS, SWEEP_SECONDS, LabPlan, LabResult, LabRun
 from demo.lanes import QUANTIZED, Lanes
 from demo.looks import LOOKS, label
-from demo.photo import EXAMPLES, photo_input
+from demo.photo import EXAMPLES
 from demo.viewer_runs import ViewerRuns
 from engine.backends import BACKENDS
 from engine.errors import InputError

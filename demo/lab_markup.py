@@ -15,14 +15,14 @@ in a sentence with its proof in charts.</p></div>"""
 WAITING = '<div class="working"><p>In line: one benchmark runs at a time. Your place is shown on the right.</p></div>'
 
 
-def working_html(step: Step) -> str:
-    """How far it is, as a bar and in words."""
+def working_html(step: Step, label: str = "Benchmark") -> str:
+    """How far it is, as a bar and in words; `label` is the bar's for a screen reader."""
     share = f"{step.share * 100:.0f} %"
     left = "" if step.seconds_left is None else f", {duration(step.seconds_left)} left"
     what = step.what[0].upper() + step.what[1:]
     return (
         f'<div class="working"><p><b>{escape(named(what))}</b> · {share}{left}</p>'
-        f'<div class="track" role="progressbar" aria-label="Benchmark" aria-valuemin="0" aria-valuemax="100" '
+        f'<div class="track" role="progressbar" aria-label="{escape(label)}" aria-valuemin="0" aria-valuemax="100" '
         f'aria-valuenow="{step.share * 100:.0f}"><span class="bar" style="width:{step.share * 100:.1f}%"></span></div>'
         "</div>"
     )

@@ -25,7 +25,7 @@ let socket = null, retries = 0, retryTimer = 0;
 let stopExample = null;
 let isOn = false, isPaused = false, standing = null;
 let frameNumber = 0, scale = 0;
-const travelling = new Map(); // frame number -> { captured, sent }
+const travelling = new Map(); // frame number -> { captured }
 let pending = null; // the newest answer, decoded, not drawn yet
 const second = newSecond(); // what happened since the last tick
 const history = { fps: [], latency: [], dropped: [], network: {} };
@@ -33,7 +33,7 @@ const totals = { seen: 0, shown: 0 };
 let lateSeconds = 0, earlySeconds = 0, patience = 5, raisedAt = -Infinity;
 
 function newSecond() {
-  return { seen: 0, shown: 0, sent: 0, latencies: [], figures: null, network: {}, server: [], waited: [] };
+  return { seen: 0, shown: 0, latencies: [], figures: null, network: {}, server: [], waited: [] };
 }
 
 // --- The camera -----------------------------------------------------------------------------------------------------
@@ -152,11 +152,10 @@ function takeFrame(captured) {
   sendCanvas.height = Math.round(video.videoHeight * factor);
   pen.drawImage(video, 0, 0, sendCanvas.width, sendCanvas.height);
   const number = (frameNumber = (frameNumber + 1) % 2 ** 32);
-  travelling.set(number, { captured, sent: performance.now() });
+  travelling.set(number, { captured });
   sendCanvas.toBlob((blob) => {
     if (!blob || socket?.readyState !== WebSocket.OPEN) return travelling.delete(number);
     socket.send(new Blob([header(FRAME, number), blob]));
-    second.sent += 1;
   }, "image/jpeg", JPEG_QUALITY);
 }
 

@@ -5,10 +5,9 @@ from html import escape
 
 import plotly.graph_objects as go
 
-from demo import video_words
+from demo import lab_markup, video_words
 from demo.charts import TEMPLATE
 from demo.engine_process import Step
-from demo.lab_markup import duration
 from demo.looks import color, label
 from demo.words import milliseconds
 from engine.video.clip import MAX_SECONDS, MAX_SIDE, clock
@@ -43,14 +42,7 @@ def refused_html(reason: str) -> str:
 
 def working_html(step: Step) -> str:
     """How far it is, as a bar and in words."""
-    left = "" if step.seconds_left is None else f", {duration(step.seconds_left)} left"
-    what = step.what[0].upper() + step.what[1:]
-    return (
-        f'<div class="working"><p><b>{escape(what)}</b> · {step.share * 100:.0f} %{left}</p>'
-        '<div class="track" role="progressbar" aria-label="Rendering" aria-valuemin="0" aria-valuemax="100" '
-        f'aria-valuenow="{step.share * 100:.0f}"><span class="bar" style="width:{step.share * 100:.1f}%"></span></div>'
-        "</div>"
-    )
+    return lab_markup.working_html(step, "Rendering")
 
 
 def verdict_html(result: Mapping) -> str:
