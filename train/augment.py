@@ -22,7 +22,7 @@ import numpy as np
 Labelled = tuple[np.ndarray, np.ndarray]
 """An image and its mask."""
 
-KINDS = {"single": 0.50, "collage": 0.17, "paste": 0.28, "ground": 0.05}
+KINDS = {"single": 0.60, "collage": 0.12, "paste": 0.23, "ground": 0.05}
 SCALES = (0.4, 2.0)  # of a single photo, relative to the frame
 GROUND_SCALES = (0.5, 1.2)  # of a rectangle without pets, relative to the frame
 PASTED_SIDES = (0.15, 0.75)  # of a pasted pet's longer side, relative to the frame

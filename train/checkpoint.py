@@ -7,6 +7,7 @@ import torch
 
 from engine.errors import InputError
 from engine.files import write_aside
+from train.half import widened
 
 
 def save(state: dict, path: Path) -> None:
@@ -37,7 +38,7 @@ def load(path: Path) -> dict:
 
 
 def load_weights(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a run's `weights.pt`, or of a model's `torch.pt2`.
+    """The tensors of a run's `weights.pt`, or of a model's `torch.pt2`, under the names that the network gives them.
 
     Raises:
         InputError: the file is missing or cannot be read.
@@ -49,6 +50,6 @@ def load_weights(path: Path) -> dict[str, torch.Tensor]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The given buffer is not writable")
-            return dict(torch.export.load(path).state_dict)
+            return widened(torch.export.load(path).state_dict)
     except Exception as exc:  # torch.export has no error type of its own
         raise InputError(f"{path} cannot be read ({exc}). It may be cut short: restore it.") from exc

@@ -1,5 +1,6 @@
 """PyTorch, eager: the exported program called as a module, nothing fused, nothing frozen."""
 
+import operator
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -25,9 +26,21 @@ def load(path: Path, spec: ModelSpec) -> torch.nn.Module:
     for node in module.graph.nodes:
         if node.target is torch.ops.aten._assert_tensor_metadata.default:
             module.graph.erase_node(node)
+    widen_weights(module)
     module.graph.eliminate_dead_code()
     module.recompile()
     return module.requires_grad_(False)
+
+
+def widen_weights(module: torch.fx.GraphModule) -> None:
+    """Makes float32 of the weights that are stored in half precision, once instead of at every call."""
+    for node in module.graph.nodes:
+        if node.target is torch.ops.aten.to.dtype and node.args[0].op == "get_attr":
+            stored = node.args[0].target
+            parent, _, name = stored.rpartition(".")
+            wide = operator.attrgetter(stored)(module).to(node.args[1])
+            module.get_submodule(parent).register_parameter(name, torch.nn.Parameter(wide, requires_grad=False))
+            node.replace_all_uses_with(node.args[0])
 
 
 class TorchBackend:

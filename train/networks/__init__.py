@@ -8,8 +8,10 @@ from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
 
 from engine.errors import InputError, unknown_name
 from train.networks.fastsegnet import FastSegNet
+from train.networks.fastsegnet_large import FastSegNetLarge
+from train.networks.vision_transformer import from_torchvision
 
-NETWORKS: dict[str, type[nn.Module]] = {"fastsegnet": FastSegNet}
+NETWORKS: dict[str, type[nn.Module]] = {"fastsegnet": FastSegNet, "fastsegnet-large": FastSegNetLarge}
 
 
 def build(name: str, **options: object) -> nn.Module:
@@ -24,42 +26,55 @@ def build(name: str, **options: object) -> nn.Module:
 
 
 def load_encoder_weights(network: nn.Module, source: str) -> None:
-    """Starts the encoder from pretrained weights.
+    """Starts the pretrained parts of a network from weights on file.
 
     Args:
-        network: one with an `encoder` cut from torchvision's `mobilenet_v2().features`.
-        source: `imagenet` (torchvision's download), `none`, or the path of a state dict with keys `features.N...`.
+        network: one with an `encoder` cut from torchvision's `mobilenet_v2().features`, and perhaps a `transformer`.
+        source: `none`, `imagenet` (torchvision's download, of the encoder), or paths of state dicts, joined by commas:
+            torchvision's MobileNetV2 (keys `features.N...`) goes to the encoder, torchvision's VisionTransformer (keys
+            `conv_proj...`) to the transformer.
 
     Raises:
-        InputError: the file is missing, is no state dict, or belongs to another architecture.
+        InputError: a file is missing, is no state dict, or belongs to another architecture.
     """
     if source == "none":
         return
-    if source == "imagenet":
-        state = mobilenet_v2(weights=MobileNet_V2_Weights.IMAGENET1K_V2).state_dict()
-    else:
-        if not Path(source).is_file():
-            raise InputError(
-                f"There are no encoder weights at {source}. Give `imagenet`, `none` or the path of a file."
-            )
-        try:
-            state = torch.load(source, map_location="cpu", weights_only=True)
-        except Exception as exc:  # torch.load has no error type of its own
-            raise InputError(f"{source} is no file of weights that torch can load ({exc}).") from exc
-    prefix = "features."
-    state = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-    wanted = network.encoder.state_dict()
+    for part in source.split(","):
+        if part == "imagenet":
+            state = mobilenet_v2(weights=MobileNet_V2_Weights.IMAGENET1K_V2).state_dict()
+        else:
+            state = read_state_dict(part)
+        if "conv_proj.weight" in state and hasattr(network, "transformer"):
+            load_whole(network.transformer, from_torchvision(state), part, "a VisionTransformer of size tiny")
+        else:
+            prefix = "features."
+            state = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+            load_whole(network.encoder, state, part, "MobileNetV2 with keys `features.N...`")
+
+
+def read_state_dict(path: str) -> dict[str, torch.Tensor]:
+    if not Path(path).is_file():
+        raise InputError(f"There are no encoder weights at {path}. Give `imagenet`, `none` or the path of a file.")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as exc:  # torch.load has no error type of its own
+        raise InputError(f"{path} is no file of weights that torch can load ({exc}).") from exc
+
+
+def load_whole(module: nn.Module, state: dict[str, torch.Tensor], source: str, expected: str) -> None:
+    """Loads every tensor of `module`; what else `state` holds is left."""
+    wanted = module.state_dict()
     unfit = [key for key, value in wanted.items() if key not in state or state[key].shape != value.shape]
     if unfit:
         raise InputError(
             f"{source} does not fit the encoder: {len(unfit)} of {len(wanted)} tensors are missing or differ in shape, "
-            f"{unfit[0]} first. Expected torchvision's MobileNetV2 with keys `features.N...`."
+            f"{unfit[0]} first. Expected torchvision's {expected}."
         )
-    network.encoder.load_state_dict({key: state[key] for key in wanted})
+    module.load_state_dict({key: state[key] for key in wanted})
 
 
 def take_over(network: nn.Module, state: dict[str, torch.Tensor]) -> str:
-    """Loads the tensors of another network that fit by name and shape; says what did not.
+    """Loads the tensors of another network that fit by name and shape; says which parts were left as they are.
 
     Raises:
         InputError: none fits.
@@ -69,5 +84,5 @@ def take_over(network: nn.Module, state: dict[str, torch.Tensor]) -> str:
     if not fitting:
         raise InputError("None of the initial weights fits the network. Give those of the same architecture.")
     network.load_state_dict(fitting, strict=False)
-    left = [key for key in wanted if key not in fitting]
-    return f"took over {len(fitting)} of {len(wanted)} tensors" + (f"; new: {', '.join(left)}" if left else "")
+    parts = dict.fromkeys(key.partition(".")[0] for key in wanted if key not in fitting)
+    return f"took over {len(fitting)} of {len(wanted)} tensors" + (f"; others in {', '.join(parts)}" if parts else "")

@@ -76,9 +76,9 @@ class PixelShuffle(nn.Module):
 class AttentionRefinement(nn.Module):
     """Weighs each channel by a gate computed from the whole picture (BiSeNet, figure 2b)."""
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int = 3) -> None:
         super().__init__()
-        self.conv = conv_bn_relu(in_channels, out_channels, 3)
+        self.conv = conv_bn_relu(in_channels, out_channels, kernel_size)
         self.gate = nn.Sequential(GlobalAveragePool(), nn.Conv2d(out_channels, out_channels, 1), nn.Sigmoid())
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:

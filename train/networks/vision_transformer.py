@@ -1,0 +1,103 @@
+"""A small vision transformer as an encoder, in plain modules that every runtime converts.
+
+Source: Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021 (arXiv:2010.11929); the tensors are those of
+`torchvision.models.VisionTransformer`.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+PATCH = 16
+PRETRAINED_GRID = 14  # patches a side of the pictures that the weights were trained on
+TORCHVISION_BLOCK = "encoder.layers.encoder_layer_"
+TORCHVISION_NAMES = {
+    "conv_proj.weight": "patches.weight",
+    "conv_proj.bias": "patches.bias",
+    "class_token": "class_token",
+    "encoder.ln.weight": "norm.weight",
+    "encoder.ln.bias": "norm.bias",
+}
+TORCHVISION_BLOCK_NAMES = {
+    "in_proj_": "in_proj.",
+    "mlp.3.": "mlp.2.",  # torchvision has a dropout between the two linear layers
+    "mlp.linear_1.": "mlp.0.",
+    "mlp.linear_2.": "mlp.2.",
+}
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention over tokens (N, T, C)."""
+
+    def __init__(self, channels: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.in_proj = nn.Linear(channels, 3 * channels)
+        self.out_proj = nn.Linear(channels, channels)
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        _, count, channels = tokens.shape
+        heads = self.in_proj(tokens).reshape(-1, count, 3, self.num_heads, channels // self.num_heads)
+        query, key, value = heads.permute(2, 0, 3, 1, 4).unbind(0)
+        mixed = functional.scaled_dot_product_attention(query, key, value)
+        return self.out_proj(mixed.transpose(1, 2).reshape(-1, count, channels))
+
+
+class Block(nn.Module):
+    """Attention and a perceptron, each after a layer norm and beside a shortcut."""
+
+    def __init__(self, channels: int, num_heads: int) -> None:
+        super().__init__()
+        self.ln_1 = nn.LayerNorm(channels, eps=1e-6)
+        self.self_attention = Attention(channels, num_heads)
+        self.ln_2 = nn.LayerNorm(channels, eps=1e-6)
+        self.mlp = nn.Sequential(nn.Linear(channels, 4 * channels), nn.GELU(), nn.Linear(4 * channels, channels))
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        tokens = tokens + self.self_attention(self.ln_1(tokens))
+        return tokens + self.mlp(self.ln_2(tokens))
+
+
+class VisionTransformer(nn.Module):
+    """Features at stride 16 of a picture whose sides are multiples of 16.
+
+    Args:
+        channels: of the tokens.
+        num_heads: of the attention.
+        num_blocks: how deep.
+    """
+
+    def __init__(self, channels: int = 192, num_heads: int = 3, num_blocks: int = 12) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, channels, PATCH, PATCH)
+        self.class_token = nn.Parameter(torch.zeros(1, 1, channels))
+        self.class_position = nn.Parameter(torch.zeros(1, 1, channels))
+        self.positions = nn.Parameter(torch.zeros(1, channels, PRETRAINED_GRID, PRETRAINED_GRID))
+        self.blocks = nn.Sequential(*(Block(channels, num_heads) for _ in range(num_blocks)))
+        self.norm = nn.LayerNorm(channels, eps=1e-6)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """float32 (N, 3, H, W), normalised, to float32 (N, channels, H / 16, W / 16)."""
+        patches = self.patches(pixels)
+        height, width = patches.shape[2:]
+        positions = functional.interpolate(self.positions, size=(height, width), mode="bilinear", align_corners=False)
+        tokens = (patches + positions).flatten(2).transpose(1, 2)
+        first = (self.class_token + self.class_position).expand(tokens.shape[0], -1, -1)
+        tokens = self.norm(self.blocks(torch.cat([first, tokens], dim=1)))[:, 1:]
+        return tokens.transpose(1, 2).reshape(-1, tokens.shape[2], height, width)
+
+
+def from_torchvision(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors of torchvision's `VisionTransformer` under the names of this one, its classifier left out."""
+    renamed = {TORCHVISION_NAMES[key]: value for key, value in state.items() if key in TORCHVISION_NAMES}
+    positions = state.get("encoder.pos_embedding")
+    if positions is not None and positions.shape[1] == 1 + PRETRAINED_GRID**2:
+        renamed["class_position"] = positions[:, :1]
+        renamed["positions"] = positions[:, 1:].transpose(1, 2).unflatten(2, (PRETRAINED_GRID, PRETRAINED_GRID))
+    for key, value in state.items():
+        if key.startswith(TORCHVISION_BLOCK):
+            name = key.removeprefix(TORCHVISION_BLOCK)
+            for theirs, ours in TORCHVISION_BLOCK_NAMES.items():
+                name = name.replace(theirs, ours)
+            renamed[f"blocks.{name}"] = value
+    return renamed
