@@ -4,6 +4,15 @@ fit        trains a network and writes runs/NAME/weights.pt; --resume goes on af
 export     writes torch.pt2, model.onnx and openvino-fp32.xml to models/NAME, each proved equal to eager
 quantize   writes openvino-int8.xml and says what it cost, step by step
 card       evaluates every artefact on the test split and writes the model card
+
+And where more is wanted:
+
+profile    counts parameters and multiply-adds of a network, part by part
+ablate     trains short runs that differ from a base by one option, and writes what each is worth
+compare    compares NNCF's options for INT8 on validation pictures and chooses; quantize --from-trail takes the choice
+qat        finishes the weights with the rounding of INT8 in the forward pass, where quantize loses too much
+prune      sets the smallest weights to zero and says what that does to size, accuracy and speed
+temperature   measures what tempering the probabilities would gain; changes nothing
 """
 
 import argparse
@@ -12,7 +21,7 @@ from importlib import import_module
 
 from engine.errors import EngineError
 
-COMMANDS = ("fit", "export", "quantize", "card")
+COMMANDS = ("fit", "export", "quantize", "card", "profile", "ablate", "compare", "qat", "prune", "temperature")
 
 
 class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):

@@ -29,6 +29,8 @@ from engine.backends import open_backend
 from engine.errors import InferenceError, InputError
 from engine.spec import ArtefactSpec, ClassSpec, Model, ModelSpec, sha256_of
 from train import checkpoint, networks
+from train.half import store_in_half
+from train.profile import multiply_adds
 
 MAX_DIFFERENCE = 1e-3  # of a logit, between an artefact and the eager network
 PROOF_BATCHES = ((1, 0), (2, 1), (1, 2))  # (pictures, seed) of the drawn batches compared
@@ -46,12 +48,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", type=Path, default=Path("runs/fastsegnet"), help="folder with weights.pt")
     parser.add_argument("--model", type=Path, default=Path("models/fastsegnet"), help="folder to write")
     parser.add_argument("--size", type=int, default=None, help="side of the model's input, px (as trained)")
+    parser.add_argument(
+        "--half", action="store_true", help="store weights in 16 bits; every runtime still computes in float32"
+    )
     parser.add_argument("--model-version", default="1.0.0", help="version of the weights")
 
 
 def run(args: argparse.Namespace) -> None:
     weights = checkpoint.load(args.run / "weights.pt")
     network = load_network(weights)
+    if args.half:
+        store_in_half(network)
     size = args.size or weights["settings"]["size"]
     if size % 32 or size <= 0:
         raise InputError(f"--size is {size}; expected a multiple of 32, such as 256.")
@@ -62,6 +69,8 @@ def run(args: argparse.Namespace) -> None:
     command = f"python -m train export --run {args.run} --model {args.model}"
     if args.size:
         command += f" --size {args.size}"
+    if args.half:
+        command += " --half"
     writers: dict[str, Callable[[Path], None]] = {
         "torch.pt2": lambda path: write_torch(program, path),
         "model.onnx": lambda path: write_onnx(program, path),
@@ -176,7 +185,8 @@ def prove(model: Model, artefact: str, network: torch.nn.Module) -> float:
 
 def make_spec(name, model_version, network, weights, size, artefacts) -> ModelSpec:
     settings = dict(weights["settings"])
-    settings["encoder_weights"] = Path(settings["encoder_weights"]).name  # where it lay is nobody's business
+    for option in ("encoder_weights", "initial_weights", "teacher"):  # where they lay is nobody's business
+        settings[option] = ",".join(Path(part).name for part in settings.get(option, "none").split(","))
     packages = ("torch", "torchvision", "openvino", "nncf", "onnx", "onnxruntime")
     return ModelSpec(
         name=name,
@@ -201,22 +211,6 @@ def make_spec(name, model_version, network, weights, size, artefacts) -> ModelSp
         commit=current_commit(),
         licence="MIT (code and weights); the training pictures are CC BY-SA 4.0",
     )
-
-
-def multiply_adds(network: torch.nn.Module, size: int) -> int:
-    """Multiply-adds of the convolutions for one picture."""
-    total = 0
-
-    def count(layer: torch.nn.Conv2d, _inputs: tuple, output: torch.Tensor) -> None:
-        nonlocal total
-        total += output[0].numel() * layer.weight[0].numel()
-
-    hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, torch.nn.Conv2d)]
-    with torch.inference_mode():
-        network(torch.zeros((1, size, size, 3), dtype=torch.uint8))
-    for hook in hooks:
-        hook.remove()
-    return total
 
 
 def current_commit() -> str:

@@ -1,14 +1,20 @@
 """Training stops and goes on without a trace, and says what is wrong before it starts."""
 
+import argparse
 import errno
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
 from engine.errors import InputError
-from train import checkpoint, networks
-from train.fit import make_scheduler, moving_average
+from train import checkpoint, data, networks, recipe
+from train.__main__ import main
+from train.augment import KINDS
+from train.fit import kinds_of_pictures
+from train.validation import SCORES
 
 
 def state_dict(run: Path) -> dict[str, torch.Tensor]:
@@ -28,14 +34,94 @@ def refused(capsys):
     return check
 
 
-def test_a_resumed_run_ends_with_the_weights_of_an_unbroken_one(fit, tmp_path):
-    assert fit(tmp_path / "unbroken", "--epochs", 2) == 0
-    assert fit(tmp_path / "resumed", "--epochs", 2, "--stop-after", 1) == 0
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--scales", "1,1.5", "--ema-decay", 0),
+        ("--freeze", 3, "--class-balance", 0.5, "--ohem", 0.5),
+        ("--teacher", "RUN", "--teacher-temperature", 2, "--focal", 1, "--dice", 0.5),
+    ],
+    ids=["default", "scales", "freeze", "teacher"],
+)
+def test_a_resumed_run_ends_with_the_weights_of_an_unbroken_one(fit, run, tmp_path, options):
+    options = tuple(run if word == "RUN" else word for word in options)
+    assert fit(tmp_path / "unbroken", "--epochs", 2, *options) == 0
+    assert fit(tmp_path / "resumed", "--epochs", 2, *options, "--stop-after", 1) == 0
     assert not (tmp_path / "resumed" / "weights.pt").exists()
-    assert fit(tmp_path / "resumed", "--epochs", 2, "--resume") == 0
+    assert fit(tmp_path / "resumed", "--epochs", 2, *options, "--resume") == 0
     unbroken, resumed = state_dict(tmp_path / "unbroken"), state_dict(tmp_path / "resumed")
     assert unbroken.keys() == resumed.keys()
     assert all(torch.equal(unbroken[name], resumed[name]) for name in unbroken)
+    assert not torch.equal(unbroken["segmentation_head.2.weight"], state_dict(run)["segmentation_head.2.weight"])
+
+
+def test_a_teacher_that_has_changed_ends_the_run(fit, run, tmp_path, refused):
+    teacher = shutil.copy(run / "weights.pt", tmp_path / "teacher.pt")
+    assert fit(tmp_path / "run", "--epochs", 2, "--teacher", teacher, "--stop-after", 1) == 0
+    weights = checkpoint.load(teacher)
+    checkpoint.save(weights | {"history": []}, teacher)
+    code = fit(tmp_path / "run", "--epochs", 2, "--teacher", teacher, "--resume")
+    refused(code, "teacher.pt is not the file that ")
+
+
+def test_frozen_blocks_stay_as_they_began(fit, run, tmp_path):
+    assert fit(tmp_path, "--epochs", 1, "--initial-weights", run / "weights.pt", "--freeze", 2) == 0
+    before, after = state_dict(run), state_dict(tmp_path)
+    frozen = [name for name in before if name.startswith(("encoder.0.", "encoder.1."))]
+    assert any("running_mean" in name for name in frozen)
+    assert all(torch.equal(before[name], after[name]) for name in frozen)
+    for name in ("encoder.2.conv.0.0.weight", "encoder.2.conv.0.1.running_mean"):
+        assert not torch.equal(before[name], after[name])
+
+
+def test_without_an_average_the_weights_of_the_last_step_are_kept(fit, tmp_path):
+    assert fit(tmp_path, "--epochs", 1, "--ema-decay", 0) == 0
+    last, kept = checkpoint.load(tmp_path / "checkpoint.pt")["network"], state_dict(tmp_path)
+    assert all(torch.equal(last[name], kept[name]) for name in kept)
+
+
+def test_scenes_are_the_share_that_is_asked_for():
+    assert kinds_of_pictures(None) == KINDS
+    assert kinds_of_pictures(0.0) == {kind: float(kind == "single") for kind in KINDS}
+    kinds = kinds_of_pictures(0.8)
+    assert kinds["single"] == pytest.approx(0.2)
+    assert sum(kinds.values()) == pytest.approx(1)
+    assert kinds["paste"] / kinds["collage"] == pytest.approx(KINDS["paste"] / KINDS["collage"])
+
+
+def test_every_option_that_changes_the_weights_is_kept_with_them():
+    parser = argparse.ArgumentParser()
+    recipe.add_arguments(parser)
+    options = {action.dest for action in parser._actions} - {
+        "help",
+        "data",
+        "run",
+        "cache",
+        "workers",
+        "validation_size",
+    }
+    assert options == set(recipe.SETTINGS)
+
+
+def test_a_checkpoint_from_before_an_option_is_one_with_its_default(fit, tmp_path, refused):
+    assert fit(tmp_path, "--epochs", 2, "--stop-after", 1) == 0
+    path = tmp_path / "checkpoint.pt"
+    state = checkpoint.load(path)
+    del state["settings"]["scales"], state["settings"]["teacher"], state["teacher_sha256"]
+    checkpoint.save(state, path)
+    refused(fit(tmp_path, "--epochs", 2, "--resume", "--scales", "1,2"), "was made with scales '1', not '1,2'")
+    assert fit(tmp_path, "--epochs", 2, "--resume") == 0
+
+
+def test_a_run_tells_the_epoch_in_one_line(fit, tmp_path, capsys):
+    assert fit(tmp_path, "--epochs", 1) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch")]
+    assert re.fullmatch(
+        r"epoch   1/1  loss \d\.\d{4}  binary 0\.\d{4}  image 0\.\d{4}  trimap 0\.\d{4}  species 0\.\d{4}  "
+        r"boundary 0\.\d{4}  scenes 0\.\d{4} 0\.\d{4}  \d+ s, \d+\.\d pictures/s, \d+% waiting for them",
+        line,
+    )
 
 
 def test_training_changes_the_weights(run):
@@ -51,8 +137,8 @@ def test_a_run_keeps_its_settings_and_history(run):
     assert weights["settings"]["size"] == 64
     assert weights["settings"]["batch_size"] == 2
     (epoch,) = weights["history"]
-    assert epoch.keys() == {"epoch", "loss", "seconds", "binary", "trimap", "species", "scenes"}
-    assert 0 <= epoch["scenes"] <= 1
+    assert epoch.keys() == {"epoch", "loss", "seconds", "waiting", *SCORES}
+    assert all(0 <= epoch[name] <= 1 for name in ("waiting", *SCORES))
     assert (weights["settings"]["lovasz"], weights["settings"]["initial_weights"]) == (0.5, "none")
     assert sorted(path.name for path in run.iterdir()) == ["checkpoint.pt", "weights.pt"]
 
@@ -113,6 +199,30 @@ def test_resuming_from_a_checkpoint_cut_short_is_refused(fit, run, tmp_path, ref
         ("--epochs", 0, "--epochs is 0; expected more than 0"),
         ("--batch-size", 0, "--batch-size is 0; expected more than 0"),
         ("--batch-size", 11, "10 training pictures do not fill a batch of 11. Take a smaller one"),
+        ("--validation-size", 100, "--validation-size is 100; expected a multiple of 32"),
+        ("--scenes", 1.5, "--scenes is 1.5; expected 1 at most"),
+        ("--batch-size", -1, "--batch-size is -1; expected more than 0"),
+        ("--limit", 1, "1 training pictures do not fill a batch of 2. Take a smaller one"),
+        ("--limit", 0, "--limit is 0; expected more than 0"),
+        ("--learning-rate", "nan", "--learning-rate is nan; expected more than 0"),
+        ("--learning-rate", "inf", "--learning-rate is inf; expected more than 0"),
+        ("--lovasz", -0.5, "--lovasz is -0.5; expected 0 or more"),
+        ("--dice", -1, "--dice is -1.0; expected 0 or more"),
+        ("--focal", "nan", "--focal is nan; expected 0 or more"),
+        ("--ohem", 0, "--ohem is 0.0; expected more than 0"),
+        ("--ohem", 1.5, "--ohem is 1.5; expected 1 at most"),
+        ("--class-balance", -1, "--class-balance is -1.0; expected 0 or more"),
+        ("--ema-decay", 1, "--ema-decay is 1.0; expected less than 1, such as 0.998"),
+        ("--freeze", -1, "--freeze is -1; expected 0 or more"),
+        ("--freeze", 99, "--freeze is 99, but the network's encoder has 18 blocks. Give fewer"),
+        ("--scales", "1,x", "--scales is '1,x'; expected numbers above 0, such as 0.75,1,1.25"),
+        ("--teacher-share", 2, "--teacher-share is 2.0; expected 1 at most"),
+        ("--teacher-temperature", 0, "--teacher-temperature is 0.0; expected more than 0"),
+        ("--teacher-size", 0, "--teacher-size is 0; expected more than 0"),
+        ("--teacher", "gone", "--teacher gone: There is no model 'gone'. Known: "),
+        ("--workers", -1, "--workers is -1; expected 0 or more"),
+        ("--seed", -1, "--seed is -1; expected 0 or more"),
+        ("--stop-after", 0, "--stop-after is 0; expected more than 0"),
         ("--network", "slowsegnet", "There is no network 'slowsegnet'. Known: fastsegnet"),
         ("--encoder-weights", "gone.pth", "There are no encoder weights at gone.pth. Give `imagenet`, `none`"),
     ],
@@ -120,6 +230,34 @@ def test_resuming_from_a_checkpoint_cut_short_is_refused(fit, run, tmp_path, ref
 def test_an_unfit_option_is_refused_before_training(fit, tmp_path, refused, option, value, words):
     refused(fit(tmp_path / "run", option, value), words)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_root_that_is_no_dataset_is_refused_without_a_network(tmp_path, refused, monkeypatch):
+    def download(root: Path, download: bool) -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(data, "OxfordIIITPet", download)
+    words = ("fit", "--data", tmp_path / "holidays", "--run", tmp_path / "run", "--encoder-weights", "none")
+    code = main([str(word) for word in words])
+    refused(code, "holds no whole oxford-iiit-pet/ and the download failed (no route to host). Name the folder")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_full_disk_during_training_keeps_the_epoch_before(fit, run, tmp_path, refused, monkeypatch):
+    options = ("--epochs", 2, "--teacher", run)
+    assert fit(tmp_path, *options, "--stop-after", 1) == 0
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+
+    def fill_the_disk(state: dict, partial: Path) -> None:
+        partial.write_bytes(b"half of it")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "save", fill_the_disk)
+        refused(fit(tmp_path, *options, "--resume"), "the one before is kept. Make room and resume")
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+    assert fit(tmp_path, *options, "--resume") == 0
 
 
 def test_encoder_weights_of_another_network_are_refused(tmp_path):
@@ -161,27 +299,3 @@ def test_a_full_disk_keeps_the_checkpoint_before(monkeypatch, tmp_path, failure)
         checkpoint.save({"epoch": 2}, path)
     assert checkpoint.load(path) == {"epoch": 1}
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_the_learning_rate_warms_up_and_falls_to_a_hundredth():
-    args = type("Options", (), {"epochs": 10, "warmup_epochs": 1.0})
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-    scheduler = make_scheduler(optimizer, steps_per_epoch=4, args=args)
-    rates = []
-    for _ in range(41):
-        rates.append(scheduler.get_last_lr()[0])
-        optimizer.step()
-        scheduler.step()
-    # Four steps of warm-up to 1; half a cosine over the other 36, in whose middle lies 0.01 + 0.99 / 2.
-    assert rates[:4] == pytest.approx([0.25, 0.5, 0.75, 1.0])
-    assert rates[22] == pytest.approx(0.505)
-    assert rates[40] == pytest.approx(0.01)
-
-
-def test_the_moving_average_forgets_its_start():
-    # At first (1 + 0) / (10 + 0) of the old is kept: 0.1 * 0 + 0.9 * 10 = 9. Later 0.5, the decay: (9 + 1) / 2 = 5.
-    update, mean = moving_average(decay=0.5), torch.tensor([0.0])
-    update([mean], [torch.tensor([10.0])], torch.tensor(0))
-    assert mean.item() == pytest.approx(9)
-    update([mean], [torch.tensor([1.0])], torch.tensor(1000))
-    assert mean.item() == pytest.approx(5)
