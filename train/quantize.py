@@ -1,106 +1,185 @@
 """Quantizes a model's FP32 IR to INT8 with NNCF, and says what it bought and what it cost.
 
     python -m train quantize --model models/fastsegnet --data ROOT
+    python -m train quantize --model models/fastsegnet --data ROOT --from-trail runs/fastsegnet-trail.json
+    python -m train quantize --model models/fastsegnet --data ROOT --max-drop 0.2
 
 Post-training quantization of the `ov.Model`: activation ranges come from calibration pictures, which are a part of the
 training pictures and are listed by hash in model.json; the scores are of validation pictures, which no training and
 no calibration saw. The test split is not touched.
+
+With --max-drop, a model that loses more than that has its most harmful layers put back to FP32; the plain one is
+written first and stays where that gains nothing, or where Ctrl-C or --time-limit ends it.
 """
 
 import argparse
-import os
 import tempfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import openvino as ov
 
-from engine.backends import DEFAULT_OPTIONS
-from engine.backends.openvino import OpenVINOBackend, load, prepare
+from engine.dataset import Pet
+from engine.errors import InferenceError, InputError
 from engine.evaluate import score
-from engine.images import read_picture
-from engine.segmenter import Segmenter, preprocess
-from engine.spec import Model, ModelSpec
-from train.data import HashedPet, read_trainval, split
-from train.export import describe_artefact
+from engine.segmenter import Segmenter
+from engine.spec import Model
+from train.accuracy_control import Judge, put_back, restore
+from train.candidate import FP32, INT8, Candidate, opened
+from train.data import CALIBRATION_IMAGES, HashedPet, read_trainval, split
+from train.ptq import KNOWN, Choices, describe, quantize_ir
+from train.trail import Trail, choose, reason
 
-FP32, INT8 = "openvino-fp32.xml", "openvino-int8.xml"
-PRESETS = ("mixed", "performance")
-SCORES = (("binary", "dataset_iou"), ("trimap", "mean_iou"), ("species", "mean_iou"))
+HELP = {
+    "preset": "activations asymmetric where they need it, or never",
+    "range_estimator": "how the range of an activation follows from the pictures",
+    "weight_range": "and that of weights",
+    "bias_correction": "accurate is slower",
+    "overflow_fix": "weights that use half of their range, for CPUs without VNNI",
+    "channel_alignment": "even out neighbouring convolutions first",
+    "smooth_quant": "of a transformer's matrix products",
+    "model_type": "transformer where the network has attention blocks",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, default=Path("models/fastsegnet"), help="folder with openvino-fp32.xml")
     parser.add_argument("--data", type=Path, required=True, metavar="ROOT", help="folder that holds oxford-iiit-pet/")
+    for name, known in KNOWN.items():
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            choices=known,
+            default=argparse.SUPPRESS,
+            help=f"{HELP[name]} (default: {known[0]})",
+        )
     parser.add_argument(
-        "--preset", choices=PRESETS, default="mixed", help="activations asymmetric where they need it, or never"
+        "--subset-size",
+        type=int,
+        default=argparse.SUPPRESS,
+        metavar="N",
+        help=f"calibration pictures (default: all, {CALIBRATION_IMAGES} at most)",
     )
+    parser.add_argument("--from-trail", type=Path, metavar="FILE", help="the choice of `python -m train compare`")
+    parser.add_argument(
+        "--max-drop", type=float, metavar="POINTS", help="put layers back to FP32 where a score loses more"
+    )
+    parser.add_argument("--time-limit", type=float, metavar="MINUTES", help="of putting layers back")
 
 
 def run(args: argparse.Namespace) -> None:
+    check(args)
     model = Model.open(args.model)
     source = model.artefact(FP32)
+    trail = None if args.from_trail is None else Trail.load(args.from_trail)
+    if trail is not None:
+        trail.check_model(model.spec.artefacts[FP32], args.from_trail)
     print(f"1. {FP32}: {model.spec.artefacts[FP32].size_mb:.2f} MB")
 
     pets = read_trainval(args.data)
     calibration, validation = split(pets, "calibration"), split(pets, "validation")
-    print(f"2. {len(calibration)} calibration pictures of trainval, by hash; {len(validation)} validation pictures")
+    choices, why = choose_options(args, trail, len(calibration))
+    calibration, photos = calibration[: choices.subset_size], [hashed.pet for hashed in validation]
+    print(f"2. {len(calibration)} calibration pictures of trainval, by hash; {len(photos)} validation pictures")
 
-    print(f"3. quantizing with NNCF, preset {args.preset}, accurate bias correction", flush=True)
-    quantized = quantize(source, calibration, model.spec.size_hw, args.preset)
-    with tempfile.TemporaryDirectory(dir=model.folder, prefix=".quantize-") as folder_name:
-        folder = Path(folder_name)
-        ov.save_model(quantized, folder / INT8, compress_to_fp16=False)
-        artefact = describe_artefact(folder / INT8, f"python -m train quantize --model {args.model} --data ROOT")
-        ratio = model.spec.artefacts[FP32].size_mb / artefact.size_mb
-        print(f"4. {INT8}: {artefact.size_mb:.2f} MB, {ratio:.1f} times smaller")
-
-        photos = [hashed.pet for hashed in validation]
-        backends = {FP32: opened(source, model.spec), INT8: opened(folder / INT8, model.spec)}
-        scores = {name: score(Segmenter(model.spec, backend), photos) for name, backend in backends.items()}
-        print("5. validation, FP32 -> INT8 (drop in points of IoU)")
-        for name, key in SCORES:
-            before, after = scores[FP32][name][key], scores[INT8][name][key]
-            print(f"   {name:<8} {before:.4f} -> {after:.4f}  ({(before - after) * 100:+.2f})")
-        for file in folder.iterdir():
-            file.replace(model.folder / file.name)
-
-    executes = backends[INT8].describe().precision
-    training = {
-        **model.spec.training,
-        "quantization": {
-            "preset": args.preset,
-            "bias_correction": "accurate",
-            "executes": executes,
-            "validation": {name: {k: scores[name][k] for k, _ in SCORES} for name in scores},
-            "calibration_sha256": [hashed.sha256 for hashed in calibration],
-        },
+    print(f"3. quantizing with NNCF, preset {choices.preset}, {choices.bias_correction} bias correction", flush=True)
+    print(f"   {why}", flush=True)
+    said = {
+        **asdict(choices),
+        "reason": why,
+        "max_drop": args.max_drop,
+        "put_back": [],
+        "trail": trail.compact() if trail else [],
+        "calibration_sha256": [hashed.sha256 for hashed in calibration],
     }
-    spec = replace(model.spec, artefacts={**model.spec.artefacts, INT8: artefact}, training=training)
-    spec.save(model.folder)
-    print(f"6. wrote {model.folder / INT8}, which executes {executes}")
+    with tempfile.TemporaryDirectory(dir=model.folder, prefix=".quantize-") as folder:
+        quantized = quantize_ir(source, calibration, model.spec.size_hw, choices)
+        fp32 = score(Segmenter(model.spec, opened(source, model.spec)), photos)
+        plain = Candidate(quantized, model, photos, fp32, Path(folder) / "plain")
+        plain.tell(model.spec.artefacts[FP32].size_mb)
+        command = f"python -m train quantize --model {args.model} --data ROOT"
+        plain.write(model, command, said)
+        print(f"6. wrote {model.folder / INT8}, which executes {plain.executes}")
+        if args.max_drop is not None:
+            aside = Path(folder) / "restored"
+            best, layers, happened = keep_accuracy(args, model, plain, calibration, photos, choices, aside)
+            best.write(model, command, said | {"reason": f"{why} {happened}", "put_back": layers})
+            print("\n   ".join([f"7. {happened}", *layers]))
     print(f"next: python -m train card --model {args.model} --data ROOT")
 
 
-def opened(path: Path, spec: ModelSpec) -> OpenVINOBackend:
-    """An IR that is not in model.json yet."""
-    return prepare(load(path, spec), spec, DEFAULT_OPTIONS)
+def check(args: argparse.Namespace) -> None:
+    """Refuses options that make no sense.
 
-
-def quantize(source: Path, calibration: list[HashedPet], size_hw: tuple[int, int], preset: str) -> ov.Model:
-    """The INT8 model.
-
-    NNCF's default overflow fix keeps it exact on CPUs without VNNI. Biases are corrected by the accurate, slower
-    algorithm: on the validation pictures it loses nothing, the fast one 0.4 points of species IoU (train/LOG.md).
+    Raises:
+        InputError: says which and what is expected.
     """
-    os.environ["NNCF_CI"] = "1"  # NNCF's switch for "no telemetry"
-    import nncf
+    for name, value in (("--max-drop", args.max_drop), ("--time-limit", args.time_limit)):
+        if value is not None and not 0 <= value < float("inf"):
+            raise InputError(f"{name} is {value:g}; expected 0 or more, such as 0.2.")
+    if args.time_limit is not None and args.max_drop is None:
+        raise InputError("--time-limit is that of putting layers back. Give --max-drop as well.")
+    if args.from_trail is not None and (given := options_of(args)):
+        name = next(iter(given)).replace("_", "-")
+        raise InputError(f"--from-trail chooses the options, and --{name} is given as well. Leave one out.")
 
-    pictures = nncf.Dataset(calibration, lambda hashed: preprocess(read_picture(hashed.pet.photo).image, size_hw))
-    return nncf.quantize(
-        ov.Core().read_model(source),
-        pictures,
-        preset=nncf.QuantizationPreset(preset),
-        subset_size=len(calibration),
-        fast_bias_correction=False,
-    )
+
+def options_of(args: argparse.Namespace) -> dict[str, str | int]:
+    """The options of `Choices` that were given."""
+    return {name: value for name, value in vars(args).items() if name in asdict(Choices())}
+
+
+def choose_options(args: argparse.Namespace, trail: Trail | None, pictures: int) -> tuple[Choices, str]:
+    """What to ask of NNCF, and why.
+
+    Raises:
+        InputError: NNCF or the dataset does not have it, or no row of the trail can be taken.
+    """
+    if trail is None:
+        given = options_of(args)
+        choices = replace(Choices(subset_size=min(CALIBRATION_IMAGES, pictures)), **given)
+        why = f"Given on the command line: {describe(given)}." if given else "These are the defaults."
+    elif best := choose(trail.rows):
+        choices, why = best.choices, reason(best, trail.rows)
+    else:
+        raise InputError(f"{args.from_trail} has no row that could be taken. Run `python -m train compare` again.")
+    choices.check(pictures)
+    return choices, why
+
+
+def keep_accuracy(
+    args: argparse.Namespace,
+    model: Model,
+    plain: Candidate,
+    calibration: list[HashedPet],
+    photos: list[Pet],
+    choices: Choices,
+    aside: Path,
+) -> tuple[Candidate, list[str], str]:
+    """The model that keeps to --max-drop or comes nearest, its layers put back to FP32, and what happened."""
+    allowed = f"the {args.max_drop:g} allowed"
+    if plain.worst <= args.max_drop:
+        return plain, [], f"All layers are in INT8: it loses {plain.loss} at worst, within {allowed}."
+    lost = f"With all layers in INT8 it loses {plain.loss}, more than {allowed}"
+    print(f"   {lost}: putting layers back to FP32; Ctrl-C keeps the model as it is", flush=True)
+    judge = Judge(model.spec, photos, compile_fp32(model), args.time_limit)
+    try:
+        restored = restore(model.folder / FP32, calibration, model.spec, choices, judge, args.max_drop)
+    except KeyboardInterrupt:
+        return plain, [], f"{lost}; putting layers back was stopped by hand."
+    except InferenceError as error:
+        return plain, [], f"{lost}. {error}"
+    ended = f" in {args.time_limit:g} minutes" if judge.stopped else ""
+    if restored is None:
+        return plain, [], f"{lost}; no layer could be put back{ended}."
+    best = Candidate(restored, model, photos, plain.reports[FP32], aside)
+    if best.worst >= plain.worst:
+        return plain, [], f"{lost}; putting layers back gained nothing{ended}."
+    best.tell(model.spec.artefacts[FP32].size_mb)
+    layers = put_back(plain.quantized, best.quantized)
+    goal = "within" if best.worst <= args.max_drop else "still more than"
+    return best, layers, f"{lost}; with {len(layers)} layers put back to FP32{ended} {best.loss}, {goal} {allowed}."
+
+
+def compile_fp32(model: Model) -> ov.CompiledModel:
+    """The FP32 model as NNCF compiles the models that it has judged."""
+    return ov.Core().compile_model(model.folder / FP32, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})

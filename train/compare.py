@@ -1,0 +1,207 @@
+"""Compares NNCF's options for a model's INT8 on validation pictures and chooses by a stated rule; changes no model.
+
+    python -m train compare --model models/fastsegnet --data ROOT
+    python -m train quantize --model models/fastsegnet --data ROOT --from-trail runs/fastsegnet-trail.json
+
+One option at a time is changed from the defaults: preset, ranges of activations and of weights, bias correction,
+overflow fix, channel alignment, subset size, model type; --combine then tries the best of each together. Calibration
+pictures are training pictures, the scores are of validation pictures; the test split is not touched. The trail is saved
+after every row (and its table beside it, as Markdown): the same command goes on where it was stopped.
+"""
+
+import argparse
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import openvino as ov
+from tqdm import tqdm
+
+from engine.dataset import Pet
+from engine.errors import InferenceError, InputError
+from engine.evaluate import score, spread
+from engine.segmenter import Segmenter
+from engine.spec import Model, ModelSpec
+from train.candidate import FP32, INT8, opened
+from train.data import CALIBRATION_IMAGES, HashedPet, read_trainval, split
+from train.export import describe_artefact
+from train.ptq import KNOWN, Choices, describe, quantize_ir
+from train.scores import drops, read_scores
+from train.trail import RULE, TIE, Row, Trail, choose, reason
+
+SUBSET_SIZES = (50, 100)
+# SmoothQuant touches transformers alone: there it is on, and is compared with being off.
+OF_TRANSFORMERS = "smooth_quant"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", type=Path, default=Path("models/fastsegnet"), help="folder with openvino-fp32.xml")
+    parser.add_argument("--data", type=Path, required=True, metavar="ROOT", help="folder that holds oxford-iiit-pet/")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="the trail; its rows are not repeated (default: runs/NAME-trail.json)",
+    )
+    parser.add_argument("--factors", help=f"compare these only: some of {','.join([*KNOWN, 'subset_size'])}")
+    parser.add_argument(
+        "--subset-sizes",
+        metavar="N,N",
+        help=f"calibration pictures to try (default: {','.join(map(str, SUBSET_SIZES))})",
+    )
+    parser.add_argument("--model-type", choices=KNOWN["model_type"], default="convolutional", help="of the base")
+    parser.add_argument("--combine", action="store_true", help="then try the best value of each option together")
+    parser.add_argument("--limit-validation", type=int, metavar="N", help="score so many pictures only (for a trial)")
+
+
+def run(args: argparse.Namespace) -> None:
+    model = Model.open(args.model)
+    source = model.artefact(FP32)
+    pets = read_trainval(args.data)
+    calibration, validation = split(pets, "calibration"), split(pets, "validation")
+    validation = spread(validation, args.limit_validation)
+    base = Choices(model_type=args.model_type, subset_size=min(CALIBRATION_IMAGES, len(calibration)))
+    plan = one_at_a_time(base, factors(args.factors), sizes(args.subset_sizes, base))
+    for choices in plan:
+        choices.check(len(calibration))
+
+    path = args.json or Path("runs") / f"{model.spec.name}-trail.json"
+    trail = start(path, model, source, validation)
+    todo = sum(trail.find(choices) is None for choices in plan)
+    print(f"{len(plan)} ways to quantize, {todo} of them to do; {len(validation)} validation pictures; {path}")
+    try:
+        compare(plan, trail, path, model, source, calibration, validation)
+        if args.combine:
+            combined = combination(base, trail.rows)
+            if combined in plan:
+                print("nothing to combine: at most one option beats the base")
+            compare([combined], trail, path, model, source, calibration, validation)
+    except KeyboardInterrupt:
+        print(f"stopped; {len(trail.rows)} ways are in {path}, the same command goes on")
+        raise SystemExit(130) from None
+    print(trail.table())
+    print(f"rule: {RULE}")
+    if best := choose(trail.rows):
+        print(f"chosen: {describe(best.choices.changed())}. {reason(best, trail.rows)}")
+        print(f"next: python -m train quantize --model {args.model} --data ROOT --from-trail {path}")
+
+
+def factors(names: str | None) -> list[str]:
+    """The options to vary.
+
+    Raises:
+        InputError: one of them is unknown.
+    """
+    known = [*KNOWN, "subset_size"]
+    chosen = known if names is None else names.replace("-", "_").split(",")
+    if unknown := [name for name in chosen if name not in known]:
+        raise InputError(f"--factors has {unknown[0]!r}. Known: {', '.join(known)}.")
+    return chosen
+
+
+def sizes(text: str | None, base: Choices) -> list[int]:
+    """ "50,100" is [50, 100]; None are `SUBSET_SIZES`, as far as there are so many pictures.
+
+    Raises:
+        InputError: one of them is no whole number.
+    """
+    if text is None:
+        return [size for size in SUBSET_SIZES if size < base.subset_size]
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError as exc:
+        raise InputError(f"--subset-sizes is {text!r}; expected whole numbers with commas, such as 50,100.") from exc
+
+
+def one_at_a_time(base: Choices, factors: list[str], subset_sizes: list[int]) -> list[Choices]:
+    """The base, then the base with one option changed, for every other value of every factor."""
+    plan = [base]
+    for factor in factors:
+        if factor == OF_TRANSFORMERS and base.model_type != "transformer":
+            continue
+        for value in subset_sizes if factor == "subset_size" else KNOWN[factor]:
+            if (choices := replace(base, **{factor: value})) not in plan:
+                plan.append(choices)
+    return plan
+
+
+def combination(base: Choices, rows: list[Row]) -> Choices:
+    """The best value of every option that, changed alone, lost less than the base by more than a tie.
+
+    Example:
+        The base loses 0.4 points, fast bias correction alone 0.5, preset performance alone 0.3, histogram ranges alone
+        0.1: preset performance with histogram ranges.
+    """
+    base_row = next((row for row in rows if row.choices == base and not row.failed), None)
+    if base_row is None:
+        return base
+    best: dict[str, Row] = {}
+    for row in rows:
+        changed = row.choices.changed(base)
+        if row.failed or len(changed) != 1 or row.choices.overflow_fix == "off":
+            continue
+        (name,) = changed
+        if row.worst < base_row.worst - TIE and (name not in best or row.worst < best[name].worst):
+            best[name] = row
+    return replace(base, **{name: getattr(row.choices, name) for name, row in best.items()})
+
+
+def start(path: Path, model: Model, source: Path, validation: list[HashedPet]) -> Trail:
+    """The trail so far, or a new one with the scores of FP32.
+
+    Raises:
+        InputError: it is of another model or of other pictures.
+    """
+    artefact = model.spec.artefacts[FP32]
+    hashes = [hashed.sha256 for hashed in validation]
+    if path.is_file():
+        trail = Trail.load(path)
+        trail.check_model(artefact, path)
+        if trail.validation != hashes:
+            raise InputError(
+                f"{path} holds scores of {len(trail.validation)} other validation pictures. "
+                "Give the same --limit-validation, or name another --json."
+            )
+        return trail
+    scores = read_scores(score(Segmenter(model.spec, opened(source, model.spec)), photos(validation)))
+    return Trail(model.spec.name, artefact.sha256, hashes, scores)
+
+
+def compare(
+    plan: list[Choices],
+    trail: Trail,
+    path: Path,
+    model: Model,
+    source: Path,
+    calibration: list[HashedPet],
+    validation: list[HashedPet],
+) -> None:
+    """Adds the rows of the plan that the trail does not have, and saves it after each."""
+    todo = [choices for choices in plan if trail.find(choices) is None]
+    for choices in (bar := tqdm(todo, desc="quantizing", unit="way", disable=not todo)):
+        bar.set_postfix_str(describe(choices.changed()))
+        trail.rows.append(measure(choices, trail, model.spec, source, calibration, photos(validation)))
+        trail.save(path)
+
+
+def measure(
+    choices: Choices, trail: Trail, spec: ModelSpec, source: Path, calibration: list[HashedPet], validation: list[Pet]
+) -> Row:
+    """Quantizes in one way and scores it."""
+    started = time.perf_counter()
+    try:
+        quantized = quantize_ir(source, calibration, spec.size_hw, choices, show=False)
+    except InferenceError as error:
+        return Row(choices, failed=str(error))
+    seconds = time.perf_counter() - started
+    with tempfile.TemporaryDirectory() as folder:
+        ov.save_model(quantized, Path(folder) / INT8, compress_to_fp16=False)
+        size_mb = describe_artefact(Path(folder) / INT8, "").size_mb
+        int8 = Segmenter(spec, opened(Path(folder) / INT8, spec))
+        scores = read_scores(score(int8, validation))
+    return Row(choices, drops(trail.fp32, scores), scores, size_mb, int8.describe().precision, seconds)
+
+
+def photos(hashed: list[HashedPet]) -> list[Pet]:
+    return [each.pet for each in hashed]

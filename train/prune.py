@@ -1,0 +1,226 @@
+"""Prunes a model's weights with NNCF at several ratios, and says what that does to size, accuracy and speed.
+
+    python -m train prune --model models/fastsegnet --data ROOT --ratios 0.3,0.5,0.7 --out runs/pruned
+    python -m train prune --model models/fastsegnet --data ROOT --ratios 0.5 --steps 300
+
+The smallest weights become zero (unstructured: single weights, wherever they lie), batch norms adapt to it on
+calibration pictures, and --steps trains what is left with the masks in place. Writes a folder for each ratio with
+openvino-fp32.xml and weights.pt, and pruned.json and pruned.md with the table; the model itself is not changed.
+`fit --initial-weights` takes such a weights.pt but knows no masks: the zeros fill up again, so it is --steps that
+trains a pruned network.
+
+Zeros compress and do not compute faster: OpenVINO's CPU plugin skips none in convolutions. Its sparse weights
+(CPU_SPARSE_WEIGHTS_DECOMPRESSION_RATE) are for matrix products alone and save memory traffic, not arithmetic.
+"""
+
+import argparse
+import io
+import json
+import zipfile
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from engine.benchmark import drawn_picture
+from engine.errors import InputError
+from engine.evaluate import score, spread
+from engine.files import write_aside
+from engine.images import read_picture
+from engine.latency import compare_all, measure
+from engine.segmenter import Segmenter, preprocess
+from engine.spec import Model
+from train.candidate import FP32, opened
+from train.data import HashedPet, PetPictures, open_cache, read_trainval, split
+from train.export import forget_sources, write_openvino
+from train.finishing import finish, load_network, save_weights
+from train.ptq import quiet
+from train.scores import SCORES, drops, read_scores
+
+MODES = {"global": "UNSTRUCTURED_MAGNITUDE_GLOBAL", "local": "UNSTRUCTURED_MAGNITUDE_LOCAL"}
+DENSE = "unpruned"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", type=Path, default=Path("models/fastsegnet"), help="folder with torch.pt2")
+    parser.add_argument("--data", type=Path, required=True, metavar="ROOT", help="folder that holds oxford-iiit-pet/")
+    parser.add_argument("--out", type=Path, default=Path("runs/pruned"), help="folder to write")
+    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder of the decoded pictures")
+    parser.add_argument("--ratios", default="0.3,0.5,0.7", help="shares of the weights that become zero")
+    parser.add_argument("--mode", choices=MODES, default="global", help="smallest of the network, or of each layer")
+    parser.add_argument("--adaptation", type=int, default=100, help="pictures that batch norms adapt to")
+    parser.add_argument("--steps", type=int, default=0, help="batches to train what is left")
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--learning-rate", type=float, default=1e-4, help="at the first step")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of timing, all together")
+    parser.add_argument("--limit-validation", type=int, metavar="N", help="score so many pictures only (for a trial)")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A pruned model and what came of it.
+
+    Attributes:
+        name: "0.5", the ratio asked for, or `DENSE`.
+        sparsity: share of zeros among the weights that can be pruned.
+        size_mb: of the IR.
+        zip_mb: of the IR in a zip file.
+        scores: 0 to 1, by the names of `train.scores.SCORES`.
+        drop: in points.
+        layers: sparsity by weight tensor.
+        speed: how many times as fast as the unpruned one: "median", "ci95", "verdict".
+    """
+
+    name: str
+    sparsity: float
+    size_mb: float
+    zip_mb: float
+    scores: dict[str, float]
+    drop: dict[str, float]
+    layers: dict[str, float] = field(default_factory=dict)
+    speed: dict = field(default_factory=dict)
+
+
+def run(args: argparse.Namespace) -> None:
+    ratios = parse_ratios(args.ratios)
+    for name in ("adaptation", "steps"):
+        if getattr(args, name) < 0:
+            raise InputError(f"--{name} is {getattr(args, name)}; expected 0 or more.")
+    model = Model.open(args.model)
+    trainval = read_trainval(args.data)
+    calibration = split(trainval, "calibration")
+    pictures = training_pictures(model, args) if args.steps else None
+    pets = spread([hashed.pet for hashed in split(trainval, "validation")], args.limit_validation)
+    segmenters = {DENSE: Segmenter(model.spec, opened(model.artefact(FP32), model.spec))}
+    before = read_scores(score(segmenters[DENSE], pets))
+    size_mb, zip_mb = sizes(model.artefact(FP32))
+    rows = [Row(DENSE, 0.0, size_mb, zip_mb, before, drops(before, before))]
+    for ratio in ratios:
+        name, folder = f"{ratio:g}", args.out / f"ratio-{ratio:g}"
+        print(f"pruning {ratio:.0%} of the weights, {args.mode}", flush=True)
+        network, layers, sparsity = pruned(model, ratio, calibration, pictures, args)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_ir(network, model.spec.size_hw[0], folder / FP32)
+        segmenters[name] = Segmenter(model.spec, opened(folder / FP32, model.spec))
+        scores = read_scores(score(segmenters[name], pets))
+        save_weights(network, model, {"pruned": ratio, "mode": args.mode, **scores}, folder / "weights.pt")
+        rows.append(Row(name, sparsity, *sizes(folder / FP32), scores, drops(before, scores), layers))
+    print("timing all of them in turn", flush=True)
+    rows = timed_rows(rows, segmenters, args.seconds)
+    table = to_table(rows)
+    with write_aside(args.out / "pruned.json") as partial:
+        partial.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
+    with write_aside(args.out / "pruned.md") as partial:
+        partial.write_text(table + "\n")
+    print(table)
+    print(f"wrote {args.out}")
+
+
+def parse_ratios(text: str) -> list[float]:
+    """ "0.3,0.5" is [0.3, 0.5].
+
+    Raises:
+        InputError: one of them is no number between 0 and 1, or comes twice.
+    """
+    try:
+        ratios = [float(part) for part in text.split(",")]
+    except ValueError:
+        ratios = []
+    if not ratios or not all(0 < ratio < 1 for ratio in ratios) or len(set(ratios)) < len(ratios):
+        raise InputError(f"--ratios is {text!r}; expected different shares between 0 and 1, such as 0.3,0.5.")
+    return ratios
+
+
+def training_pictures(model: Model, args: argparse.Namespace) -> PetPictures:
+    """What `fit` would draw for this model."""
+    settings = model.spec.training["settings"]
+    cache = open_cache(args.data, args.cache)
+    return PetPictures(cache, split(cache.pets, "training"), settings["size"], settings["seed"])
+
+
+def pruned(
+    model: Model, ratio: float, calibration: list[HashedPet], pictures: PetPictures | None, args: argparse.Namespace
+) -> tuple[nn.Module, dict[str, float], float]:
+    """A pruned copy of the network with its zeros in place; the sparsity of each weight tensor, and of all."""
+    size_hw = model.spec.size_hw
+
+    def as_input(hashed: HashedPet) -> torch.Tensor:
+        return torch.from_numpy(preprocess(read_picture(hashed.pet.photo).image, size_hw))
+
+    with quiet(show_bars=True) as nncf:
+        mode, example = nncf.PruneMode[MODES[args.mode]], as_input(calibration[0])
+        network = nncf.prune(load_network(model), mode, ratio=ratio, examples_inputs=example)
+        if args.adaptation:
+            count = min(args.adaptation, len(calibration))
+            nncf.batch_norm_adaptation(network, nncf.Dataset(calibration, as_input), num_iterations=count)
+        if pictures is not None:
+            lovasz = model.spec.training["settings"].get("lovasz", 0.0)
+            loss = finish(network, pictures, args.steps, args.batch_size, args.learning_rate, lovasz, seed=0)
+            print(f"loss {loss:.4f} after {args.steps} batches")
+        statistic = nncf.pruning_statistic(network)
+    layers = {each.tensor_name: each.pruned_ratio for each in statistic.pruned_tensors}
+    return with_zeros(network, load_network(model)), layers, statistic.pruning_ratio
+
+
+def with_zeros(masked: nn.Module, plain: nn.Module) -> nn.Module:
+    """A plain network whose weights are those of a pruned one, its masks multiplied in."""
+    from nncf.torch.function_hook.pruning.magnitude.algo import get_pruned_modules
+
+    state = {name: value for name, value in masked.state_dict().items() if "__nncf_hooks" not in name}
+    for name, mask in get_pruned_modules(masked).items():
+        state[name] = state[name] * mask.binary_mask
+    plain.load_state_dict(state)
+    return plain.requires_grad_(False)
+
+
+def write_ir(network: nn.Module, size: int, path: Path) -> None:
+    """The FP32 IR, as `export` writes it."""
+    batch = torch.zeros((2, size, size, 3), dtype=torch.uint8)
+    program = torch.export.export(network, (batch,), dynamic_shapes=({0: torch.export.Dim("n", min=1, max=64)},))
+    forget_sources(program)
+    write_openvino(program, size, path)
+
+
+def sizes(path: Path) -> tuple[float, float]:
+    """Megabytes of an IR, as it is and in a zip file."""
+    files = (path, path.with_suffix(".bin"))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in files:
+            archive.write(file, file.name)
+    return sum(file.stat().st_size for file in files) / 1e6, len(packed.getvalue()) / 1e6
+
+
+def timed_rows(rows: list[Row], segmenters: dict[str, Segmenter], seconds: float) -> list[Row]:
+    """The rows with how many times as fast as the unpruned model each is, all timed in turn on a drawn picture."""
+    picture = read_picture(drawn_picture())
+    measured = measure(segmenters, [picture], seconds=seconds)
+    ratios = compare_all(measured.samples)
+    return [replace(row, speed=ratios.get(f"{DENSE}/{row.name}", {})) for row in rows]
+
+
+def speed_words(speed: dict) -> str:
+    """ "1.02 [0.99, 1.05], no significant difference"; "" where nothing was timed."""
+    if not speed:
+        return ""
+    low, high = speed["ci95"]
+    return f"{speed['median']:.2f} [{low:.2f}, {high:.2f}], {speed['verdict']}"
+
+
+def to_table(rows: list[Row]) -> str:
+    """The rows in Markdown, then the sparsity of each layer."""
+    lines = [
+        f"| pruned | zeros | MB | MB zipped | {' | '.join(SCORES)} | times as fast |",
+        "|---|" + "---|" * (len(SCORES) + 4),
+    ]
+    for row in rows:
+        cells = [f"{row.sparsity:.1%}", f"{row.size_mb:.2f}", f"{row.zip_mb:.2f}"]
+        cells += [f"{row.scores[name]:.4f} ({row.drop[name]:+.2f})" for name in SCORES]
+        speed = speed_words(row.speed)
+        lines.append(f"| {row.name} | {' | '.join(cells)} | {speed} |")
+    names = [row.name for row in rows if row.layers]
+    lines += ["", f"| zeros in | {' | '.join(names)} |", "|---|" + "---|" * len(names)]
+    for layer in sorted(rows[-1].layers):
+        lines.append(f"| {layer} | {' | '.join(f'{row.layers[layer]:.1%}' for row in rows if row.layers)} |")
+    return "\n".join(lines)
