@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks import tables  # noqa: E402
 from engine.files import write_aside  # noqa: E402
 from engine.machine import describe_machine  # noqa: E402
+from engine.score_table import committed_models  # noqa: E402
 from engine.spec import Model  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results"
@@ -64,7 +65,8 @@ def main() -> None:
         raise SystemExit("error: benchmarks/results holds no benchmark yet. Run `make numbers` first.")
     latest = max(results, key=lambda result: result["date"])
     others = [result for result in results if result is not latest]
-    write(README, tables.blocks(Model.open(MODEL).spec, latest, others, json.loads(SMOOTHING.read_text())))
+    specs = [Model.open(name).spec for name in committed_models()]
+    write(README, tables.blocks(specs, latest, others, json.loads(SMOOTHING.read_text())))
     write_card(latest)
 
 

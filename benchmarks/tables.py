@@ -1,7 +1,7 @@
 """The figures of the README as Markdown: results in, text out."""
 
 from engine.spec import ModelSpec
-from train.card import score_table
+from train.score_text import score_table
 
 NAMES = {
     "torch": "PyTorch, eager",
@@ -16,18 +16,18 @@ INT8 = "openvino-int8"
 SAME_MASKS = 0.98  # share of the pixels; ModelAPI takes the likeliest of four classes, and the nearest pixel
 
 
-def blocks(spec: ModelSpec, result: dict, others: list[dict], smoothing: list[dict]) -> dict[str, str]:
+def blocks(specs: list[ModelSpec], result: dict, others: list[dict], smoothing: list[dict]) -> dict[str, str]:
     """The text of each block of the README, by name.
 
     Args:
-        spec: of the model, for its scores.
+        specs: of the models, for their scores.
         result: what `benchmarks/publish.py` keeps of the machine that was measured last.
         others: of other machines.
         smoothing: what `benchmarks/smoothing.py` keeps.
     """
     return {
         "machine": machine_block(result),
-        "scores": score_table(spec),
+        "scores": score_table(specs),
         "backends": backend_table(result["benchmark"]),
         "goals": goal_table(result),
         "startup": startup_table(result["benchmark"]),

@@ -2,7 +2,8 @@
 
 python -m engine predict cat.jpg --cutout
 python -m engine video cat.mp4 out.mp4 --effect blur
-python -m engine evaluate --data ROOT --backend openvino-int8
+python -m engine evaluate --data ROOT
+python -m engine robustness --data ROOT
 python -m engine benchmark --photo cat.jpg
 python -m engine sweep --max-latency-ms 20
 python -m engine layers

@@ -17,8 +17,8 @@ from engine.errors import InputError, unknown_name
 
 FOLDER = "oxford-iiit-pet"
 SPLITS = ("trainval", "test")
-# Values of a trimap.
-PET, BACKGROUND, BORDER = 1, 2, 3
+# Values of a trimap; `UNKNOWN` is in no file: what a rotated picture shows beside the photo is not annotated.
+PET, BACKGROUND, BORDER, UNKNOWN = 1, 2, 3, 0
 # Species in the split files, and the classes of our models.
 SPECIES = {"1": "cat", "2": "dog"}
 CLASSES = ("background", "cat", "dog", "border")
@@ -58,35 +58,93 @@ def read_split(root: Path | str, split: str) -> list[Pet]:
     """All photos of a split, in the order of its file.
 
     Raises:
-        InputError: the split is unknown, the root is not a dataset, or a listed file is missing.
+        InputError: the split is unknown, the root is not a dataset, a listed file is missing, or the splits overlap.
     """
-    if split not in SPLITS:
-        raise unknown_name("split", split, SPLITS)
-    folder = Path(root) / FOLDER
-    listing = folder / "annotations" / f"{split}.txt"
+    pets = list_split(root, split)
+    listing = listing_of(root, split)
+    for pet in pets:
+        for path in (pet.photo, pet.trimap_path):
+            if not path.is_file():
+                raise InputError(
+                    f"{path} is missing, but {listing} lists {pet.name}. Restore the file or drop the line."
+                )
+    for other in SPLITS:
+        if other == split or not listing_of(root, other).is_file():
+            continue
+        both = {pet.name for pet in pets} & {pet.name for pet in list_split(root, other)}
+        if both:
+            raise InputError(
+                f"{min(both)} is in {listing} and in {listing_of(root, other)} ({len(both)} in both): a model would be "
+                "scored on what it was trained on. Drop it from one."
+            )
+    return pets
+
+
+def list_split(root: Path | str, split: str) -> list[Pet]:
+    """All photos that a split lists, in the order of its file, whether their files are there or not.
+
+    Raises:
+        InputError: the split is unknown, the root is not a dataset, or the list is not one.
+    """
+    listing = listing_of(root, split)
     if not listing.is_file():
+        refuse_wrong_root(Path(root))
         raise InputError(
             f"{root} is not an Oxford-IIIT Pet dataset: {listing} is missing. Name the folder that holds {FOLDER}/."
         )
-    pets = []
-    for line in listing.read_text().splitlines():
+    try:
+        lines = listing.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise InputError(f"{listing} cannot be read ({exc}). Restore the file.") from exc
+    pets: dict[str, Pet] = {}
+    for line in lines:
         if not line.strip() or line.startswith("#"):
             continue
         fields = line.split()
         if len(fields) < 3 or fields[2] not in SPECIES:
             raise InputError(f"{listing} has the line {line!r}; expected: name, class, species (1 or 2), breed.")
         name = fields[0]
-        pet = Pet(
+        if name in pets:
+            raise InputError(f"{listing} lists {name} twice: it would count twice. Drop one of the lines.")
+        pets[name] = Pet(
             name=name,
-            photo=folder / "images" / f"{name}.jpg",
-            trimap_path=folder / "annotations" / "trimaps" / f"{name}.png",
+            photo=Path(root) / FOLDER / "images" / f"{name}.jpg",
+            trimap_path=Path(root) / FOLDER / "annotations" / "trimaps" / f"{name}.png",
             species=SPECIES[fields[2]],
             breed=name.rsplit("_", 1)[0],
         )
-        for path in (pet.photo, pet.trimap_path):
-            if not path.is_file():
-                raise InputError(f"{path} is missing, but {listing} lists {name}. Restore the file or drop the line.")
-        pets.append(pet)
     if not pets:
         raise InputError(f"{listing} lists no photo. Restore the file.")
-    return pets
+    return list(pets.values())
+
+
+def listing_of(root: Path | str, split: str) -> Path:
+    """The file that lists a split.
+
+    Raises:
+        InputError: there is no split of that name.
+    """
+    if split not in SPLITS:
+        raise unknown_name("split", split, SPLITS)
+    return Path(root) / FOLDER / "annotations" / f"{split}.txt"
+
+
+def refuse_wrong_root(root: Path) -> None:
+    """Refuses what is easily named in the place of a dataset's root, and says what to name.
+
+    Raises:
+        InputError: `root` is a file, or the dataset's own folder, or one within it.
+    """
+    if root.is_file():
+        raise InputError(f"{root} is a file. Name the folder that holds {FOLDER}/.")
+    folder = root.absolute()
+    for inner in (folder, *folder.parents[:2]):  # images/ is one below the dataset's folder, trimaps/ two
+        is_dataset = (inner / "images").is_dir() and (inner / "annotations").is_dir()
+        if is_dataset and inner.name == FOLDER:
+            what = "the dataset's own folder" if inner == folder else f"a folder within {FOLDER}/"
+            raise InputError(f"{root} is {what}; expected the one that holds it. Name {inner.parent}.")
+        if is_dataset and inner == folder:
+            raise InputError(
+                f"{root} holds images/ and annotations/ itself; expected them in a folder {FOLDER}/ within it. Rename "
+                f"{folder.name}/ to {FOLDER}/ and name {folder.parent}."
+            )

@@ -1,15 +1,54 @@
-"""How well a model on a backend does on a split of Oxford-IIIT Pet."""
+"""How well models do on a split of Oxford-IIIT Pet, and how sure that is."""
 
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from engine.backends import BACKENDS
+from engine.calibration import Calibration
 from engine.dataset import Pet, read_split
 from engine.errors import InputError
+from engine.groups import by_breed, by_species, species_accuracy
+from engine.images import Picture, read_picture
+from engine.intervals import intervals
 from engine.metrics import PetScores
 from engine.postprocess import trimap_from_logits
-from engine.segmenter import Segmenter
+from engine.segmenter import Segmentation, Segmenter
+
+# The backend that scores an artefact: the first that reads it.
+SCORED_BY: dict[str, str] = {}
+for _name, (_, _artefact) in BACKENDS.items():
+    SCORED_BY.setdefault(_artefact, _name)
+OnPhoto = Callable[[Pet, Mapping[str, Segmentation]], object]
+"""Told of every photo with what each artefact made of it."""
+
+
+@dataclass
+class Evaluation:
+    """What is known of one artefact after some photos."""
+
+    scores: PetScores = field(default_factory=PetScores)
+    calibration: Calibration = field(default_factory=Calibration)
+
+    def add(self, pet: Pet, trimap: np.ndarray, segmentation: Segmentation) -> None:
+        """Counts a photo; `trimap` is as `PetScores.add` takes it."""
+        prediction = trimap_from_logits(segmentation.logits, segmentation.size_hw)
+        self.scores.add(trimap, pet.species, segmentation.mask, prediction, pet.breed)
+        self.calibration.add(trimap, pet.species, segmentation)
+
+    def report(self) -> dict:
+        """The fields of `evaluate --json` after "split"."""
+        return {
+            **self.scores.report(),
+            "ci95": intervals(self.scores),
+            "species_accuracy": species_accuracy(self.scores.photos),
+            "by_species": by_species(self.scores),
+            "by_breed": by_breed(self.scores),
+            "calibration": self.calibration.report(),
+        }
 
 
 def evaluate(segmenter: Segmenter, root: Path | str, split: str = "test", limit: int | None = None) -> dict:
@@ -36,17 +75,49 @@ def score(segmenter: Segmenter, pets: list[Pet]) -> dict:
     Raises:
         InputError: a photo or a trimap cannot be read, or they differ in size.
     """
-    scores = PetScores()
-    for pet in tqdm(pets, desc="evaluating", unit="photo", leave=False, mininterval=1):
-        segmentation = segmenter.predict(pet.photo)
-        trimap = pet.read_trimap()
-        if trimap.shape != segmentation.size_hw:
-            raise InputError(
-                f"{pet.trimap_path} is {trimap.shape}, its photo {segmentation.size_hw} (height, width). "
-                "They must have one size: restore the files."
-            )
-        scores.add(trimap, pet.species, segmentation.mask, trimap_from_logits(segmentation.logits, trimap.shape))
-    return scores.report()
+    with tqdm(total=len(pets), desc="evaluating", unit="photo", leave=False, mininterval=1) as bar:
+        return evaluate_together({"": segmenter}, pets, lambda pet, seen: bar.update(len(seen)))[""].report()
+
+
+def evaluate_together(
+    segmenters: Mapping[str, Segmenter], pets: Iterable[Pet], *told: OnPhoto
+) -> dict[str, Evaluation]:
+    """Scores several artefacts of one model on the same photos, each of which is read once.
+
+    Args:
+        segmenters: by a name of one's own.
+        pets: the photos.
+        told: of each photo, when it is done.
+
+    Raises:
+        InputError: a photo or a trimap cannot be read, or they differ in size.
+    """
+    evaluations = {name: Evaluation() for name in segmenters}
+    size_hw = next(iter(segmenters.values())).spec.size_hw
+    for pet in pets:
+        picture, trimap = read_annotated(pet, size_hw)
+        segmentations = {name: segmenter.segment(picture) for name, segmenter in segmenters.items()}
+        for name, segmentation in segmentations.items():
+            evaluations[name].add(pet, trimap, segmentation)
+        for tell in told:
+            tell(pet, segmentations)
+    return evaluations
+
+
+def read_annotated(pet: Pet, needed_hw: tuple[int, int] | None = None) -> tuple[Picture, np.ndarray]:
+    """A photo, as `read_picture` reads it, and its trimap.
+
+    Raises:
+        InputError: the photo or the trimap cannot be read, or they differ in size.
+    """
+    picture = read_picture(pet.photo, needed_hw)
+    trimap = pet.read_trimap()
+    if trimap.shape != picture.size_hw:
+        raise InputError(
+            f"{pet.trimap_path} is {trimap.shape}, its photo {picture.size_hw} (height, width). "
+            "They must have one size: restore the files."
+        )
+    return picture, trimap
 
 
 def spread(pets: list[Pet], limit: int | None) -> list[Pet]:

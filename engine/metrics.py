@@ -5,6 +5,8 @@ binary    border counts as pet, as in the example of segmentation-models-pytorch
 trimap    pet / background / border, mean IoU
 species   background / cat / dog, the trimap's border ignored, mean IoU
 boundary  IoU of the bands along the outlines (Cheng et al., "Boundary IoU", CVPR 2021, arXiv:2103.16562)
+
+Counts are kept photo by photo, so that scores can be told of a part of the photos, or of photos drawn again.
 """
 
 from dataclasses import dataclass, field
@@ -12,12 +14,18 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from engine.dataset import BACKGROUND, BORDER, PET
+from engine.dataset import BACKGROUND, PET, UNKNOWN
 
 TRIMAP_CLASSES = ("pet", "background", "border")
 SPECIES_CLASSES = ("background", "cat", "dog")
 IGNORE_INDEX = 255
 BOUNDARY_RATIO = 0.02  # width of the band as a share of the picture's diagonal, as in the paper
+NOTHING = "nothing"  # what a photo without a pixel of a pet is called
+# The scores that are told with an interval, by their place in the report.
+HEADLINES = (
+    "binary.dataset_iou", "binary.mean_image_iou", "trimap.mean_iou", "species.mean_iou", "boundary_iou",
+    "pixel_accuracy",
+)  # fmt: skip
 
 
 def confusion_matrix(target: np.ndarray, prediction: np.ndarray, num_classes: int) -> np.ndarray:
@@ -39,13 +47,16 @@ def confusion_matrix(target: np.ndarray, prediction: np.ndarray, num_classes: in
 
 
 def iou_per_class(confusion: np.ndarray) -> np.ndarray:
-    """Intersection over union of each class: float64 (num_classes,), NaN for a class absent from both.
+    """Intersection over union of each class: float64 (..., num_classes), NaN for a class absent from both.
+
+    Args:
+        confusion: (..., num_classes, num_classes), one matrix or many.
 
     Example:
         [[1, 0], [1, 1]] gives [1 / 2, 1 / 2].
     """
-    intersection = np.diag(confusion).astype(np.float64)
-    union = confusion.sum(axis=0) + confusion.sum(axis=1) - intersection
+    intersection = np.diagonal(confusion, axis1=-2, axis2=-1).astype(np.float64)
+    union = confusion.sum(axis=-2) + confusion.sum(axis=-1) - intersection
     return np.divide(intersection, union, out=np.full_like(intersection, np.nan), where=union > 0)
 
 
@@ -74,49 +85,130 @@ def boundary_iou(target: np.ndarray, prediction: np.ndarray) -> float:
     return np.count_nonzero(target & prediction) / union if union else 1.0
 
 
+@dataclass(frozen=True)
+class PhotoCounts:
+    """What one photo adds to the scores.
+
+    Attributes:
+        species: "cat" or "dog", as annotated.
+        breed: as annotated; empty where it is not known.
+        called: the species that most of the predicted pet has, or `NOTHING`.
+        binary: int64 (2, 2), confusion of background and pet.
+        trimap: int64 (3, 3), of `TRIMAP_CLASSES`.
+        by_species: int64 (3, 3), of `SPECIES_CLASSES`, the border ignored.
+        boundary_iou: of the binary masks.
+    """
+
+    species: str
+    breed: str
+    called: str
+    binary: np.ndarray
+    trimap: np.ndarray
+    by_species: np.ndarray
+    boundary_iou: float
+
+    @property
+    def annotated(self) -> tuple[str, str, int, int]:
+        """What two scores of one photo share: species, breed, pixels of background and of pet."""
+        background, pet = self.binary.sum(axis=1).tolist()
+        return self.species, self.breed, background, pet
+
+
 @dataclass
 class PetScores:
-    """Adds up photo after photo; `report()` gives the scores so far."""
+    """Keeps the counts of photo after photo; `report()` gives the scores so far."""
 
-    binary: np.ndarray = field(default_factory=lambda: np.zeros((2, 2), np.int64))
-    trimap: np.ndarray = field(default_factory=lambda: np.zeros((3, 3), np.int64))
-    species: np.ndarray = field(default_factory=lambda: np.zeros((3, 3), np.int64))
-    image_ious: list[float] = field(default_factory=list)
-    boundary_ious: list[float] = field(default_factory=list)
+    photos: list[PhotoCounts] = field(default_factory=list)
 
-    def add(self, trimap: np.ndarray, species: str, mask: np.ndarray, trimap_prediction: np.ndarray) -> None:
+    def add(
+        self, trimap: np.ndarray, species: str, mask: np.ndarray, trimap_prediction: np.ndarray, breed: str = ""
+    ) -> None:
         """Counts one photo.
 
         Args:
-            trimap: uint8 (H, W), the annotation: 1 = pet, 2 = background, 3 = border.
+            trimap: uint8 (H, W), the annotation: 1 = pet, 2 = background, 3 = border, 0 = unknown, does not count.
             species: "cat" or "dog".
             mask: uint8 (H, W), predicted: 0 = background, 1 = cat, 2 = dog.
             trimap_prediction: uint8 (H, W), predicted: 1 = pet, 2 = background, 3 = border.
+            breed: as the dataset calls it.
         """
-        is_pet, predicted_pet = trimap != BACKGROUND, mask > 0
-        binary = confusion_matrix(is_pet.astype(np.uint8), predicted_pet.astype(np.uint8), 2)
-        self.binary += binary
-        self.image_ious.append(float(iou_per_class(binary)[1]) if binary[1:].sum() + binary[:, 1].sum() else 1.0)
-        self.trimap += confusion_matrix(trimap - 1, trimap_prediction - 1, 3)
-        annotated = np.select([trimap == PET, trimap == BORDER], [SPECIES_CLASSES.index(species), IGNORE_INDEX], 0)
-        self.species += confusion_matrix(annotated, mask, 3)
-        self.boundary_ious.append(boundary_iou(is_pet, predicted_pet))
+        known = trimap != UNKNOWN
+        is_pet, predicted_pet = known & (trimap != BACKGROUND), known & (mask > 0)
+        annotated = np.select(
+            [trimap == PET, trimap == BACKGROUND], [SPECIES_CLASSES.index(species), 0], IGNORE_INDEX
+        )  # fmt: skip
+        areas = np.bincount(mask[known], minlength=len(SPECIES_CLASSES))[1:]
+        self.photos.append(
+            PhotoCounts(
+                species=species,
+                breed=breed,
+                called=SPECIES_CLASSES[1 + int(areas.argmax())] if areas.any() else NOTHING,
+                binary=confusion_matrix(np.where(known, is_pet, IGNORE_INDEX), predicted_pet.astype(np.uint8), 2),
+                # `UNKNOWN` less one is `IGNORE_INDEX` in 8 bits.
+                trimap=confusion_matrix(trimap - np.uint8(1), trimap_prediction - np.uint8(1), 3),
+                by_species=confusion_matrix(annotated, mask, 3),
+                boundary_iou=boundary_iou(is_pet, predicted_pet),
+            )
+        )
+
+    @property
+    def image_ious(self) -> np.ndarray:
+        """Binary IoU of each photo: float64 (photos,); 1.0 where there is no pet and none is predicted."""
+        return np.nan_to_num(iou_per_class(self._stacked("binary"))[:, 1], nan=1.0)
+
+    @property
+    def boundary_ious(self) -> np.ndarray:
+        """Boundary IoU of each photo: float64 (photos,)."""
+        return self._stacked("boundary_iou")
+
+    def headlines(self, weights: np.ndarray) -> dict[str, np.ndarray]:
+        """The `HEADLINES` where each photo counts so often: float64 (draws,) each.
+
+        Args:
+            weights: (draws, photos); all ones give the scores themselves, 2 counts a photo twice.
+        """
+        weights = weights.astype(np.float64)  # a product of integers does not use the fast matrix product
+        binary, trimap, species = (self._weighted(weights, name) for name in ("binary", "trimap", "by_species"))
+        values = (
+            iou_per_class(binary)[:, 1],
+            weights @ self.image_ious / weights.sum(axis=1),
+            np.nanmean(iou_per_class(trimap), axis=1),
+            np.nanmean(iou_per_class(species), axis=1),
+            weights @ self.boundary_ious / weights.sum(axis=1),
+            np.trace(binary, axis1=1, axis2=2) / binary.sum(axis=(1, 2)),
+        )
+        return dict(zip(HEADLINES, values, strict=True))
 
     def report(self) -> dict:
         """The scores, each a share from 0 to 1, in the fields of `evaluate --json`."""
+        once = {name: float(values[0]) for name, values in self.headlines(np.ones((1, len(self.photos)))).items()}
         return {
-            "images": len(self.image_ious),
+            "images": len(self.photos),
             "binary": {
-                "dataset_iou": float(iou_per_class(self.binary)[1]),
-                "mean_image_iou": float(np.mean(self.image_ious)),
+                "dataset_iou": once["binary.dataset_iou"],
+                "mean_image_iou": once["binary.mean_image_iou"],
             },
-            "trimap": _mean_and_classes(self.trimap, TRIMAP_CLASSES),
-            "species": _mean_and_classes(self.species, SPECIES_CLASSES),
-            "boundary_iou": float(np.mean(self.boundary_ious)),
-            "pixel_accuracy": float(np.trace(self.binary) / self.binary.sum()),
+            "trimap": {
+                "mean_iou": once["trimap.mean_iou"],
+                "per_class": _by_name(self._stacked("trimap"), TRIMAP_CLASSES),
+            },
+            "species": {
+                "mean_iou": once["species.mean_iou"],
+                "per_class": _by_name(self._stacked("by_species"), SPECIES_CLASSES),
+            },
+            "boundary_iou": once["boundary_iou"],
+            "pixel_accuracy": once["pixel_accuracy"],
         }
 
+    def _stacked(self, name: str) -> np.ndarray:
+        return np.stack([getattr(photo, name) for photo in self.photos])
 
-def _mean_and_classes(confusion: np.ndarray, names: tuple[str, ...]) -> dict:
-    ious = [None if np.isnan(iou) else float(iou) for iou in iou_per_class(confusion)]
-    return {"mean_iou": mean_iou(confusion), "per_class": dict(zip(names, ious, strict=True))}
+    def _weighted(self, weights: np.ndarray, name: str) -> np.ndarray:
+        """The photos' confusion matrices added up: float64 (draws, classes, classes)."""
+        matrices = self._stacked(name)
+        return (weights @ matrices.reshape(len(matrices), -1)).reshape(-1, *matrices.shape[1:])
+
+
+def _by_name(confusions: np.ndarray, names: tuple[str, ...]) -> dict[str, float | None]:
+    ious = iou_per_class(confusions.sum(axis=0))
+    return {name: None if np.isnan(iou) else float(iou) for name, iou in zip(names, ious, strict=True)}

@@ -70,7 +70,7 @@ class Segmentation:
     def confidence(self) -> float | None:
         """Mean p(not background) over the pixels called an object, at the model's size; None where there is none.
 
-        The network's own opinion: it is not calibrated.
+        How well it keeps its word is in the card (calibration).
         """
         chance = 1 - probabilities_from_logits(self.logits, self.spec.size_hw)[0]
         found = chance > 0.5

@@ -52,6 +52,7 @@ class ModelSpec:
         commit: of the code that wrote them.
         licence: of the weights.
         speed: latencies on a named machine, as `benchmarks/publish.py` measured them; empty before.
+        evaluation: what `train card` found on the test split beside the artefacts' metrics; empty before.
     """
 
     name: str
@@ -66,6 +67,7 @@ class ModelSpec:
     commit: str
     licence: str
     speed: dict[str, Any] = field(default_factory=dict)
+    evaluation: dict[str, Any] = field(default_factory=dict)
 
     @property
     def objects(self) -> list[ClassSpec]:

@@ -5,6 +5,7 @@ epoch reads no JPEG and several loader processes share the pages. The file is wr
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,14 +17,15 @@ from torchvision.datasets import OxfordIIITPet
 from tqdm import tqdm
 
 from engine import dataset
-from engine.errors import InputError
+from engine.errors import InputError, unknown_name
 from engine.files import write_aside
 from engine.images import read_picture
 from engine.segmenter import preprocess
 from engine.spec import sha256_of
 from train.augment import Augmenter, Labelled
 
-CACHE_SIZE = 320
+CACHE_SIZE = 384
+SPLITS = ("training", "validation", "calibration")
 VALIDATION_SHARE = 20  # one picture in twenty of trainval
 CALIBRATION_IMAGES = 300
 
@@ -53,19 +55,56 @@ class PetCache:
 def read_trainval(root: Path) -> list[HashedPet]:
     """The pictures of trainval with their hashes; downloaded first where the dataset is not there.
 
+    Whoever trains, validates or calibrates gets its pictures here, and none of them is a picture of the test split.
+
     Raises:
-        InputError: `root` is not the dataset, and the download failed.
+        InputError: `root` is not the dataset, and the download failed; or a picture is in the test split too.
     """
     ensure_dataset(root)
     pets = dataset.read_split(root, "trainval")
-    return [HashedPet(row, sha256_of(pet.photo), pet) for row, pet in enumerate(pets)]
+    hashed = [HashedPet(row, sha256_of(pet.photo), pet) for row, pet in enumerate(pets)]
+    refuse_shared(hashed, test_hashes(root))
+    return hashed
+
+
+def test_hashes(root: Path) -> dict[str, Path]:
+    """The pictures of the test split by the sha256 of their files; none where there is no test split.
+
+    Raises:
+        InputError: the list of the split is not one.
+    """
+    if not dataset.listing_of(root, "test").is_file():
+        return {}
+    return {sha256_of(pet.photo): pet.photo for pet in dataset.list_split(root, "test") if pet.photo.is_file()}
+
+
+def refuse_shared(pets: list[HashedPet], test: Mapping[str, Path]) -> None:
+    """Refuses pictures of trainval whose bytes are those of a test picture.
+
+    Raises:
+        InputError: there is one; names both files.
+    """
+    shared = [hashed for hashed in pets if hashed.sha256 in test]
+    if shared:
+        first = shared[0]
+        more = f" ({len(shared)} such pictures)" if len(shared) > 1 else ""
+        raise InputError(
+            f"{first.pet.photo} of trainval and {test[first.sha256]} of test are one picture{more}: the scores would "
+            "be of what was trained on. Drop its line from trainval.txt or test.txt."
+        )
 
 
 def split(pets: list[HashedPet], name: str) -> list[HashedPet]:
     """ "training", "validation" or "calibration" (a part of training); decided by the hash of the file.
 
-    Two files with the same bytes fall on the same side, so no picture is trained on and validated on.
+    Two files with the same bytes fall on the same side, so no picture is trained on and validated on, and none that
+    calibrates INT8 validates it. `read_trainval` has kept out what is in the test split.
+
+    Raises:
+        InputError: there is no split of that name.
     """
+    if name not in SPLITS:
+        raise unknown_name("split of trainval", name, SPLITS)
     validation = [pet for pet in pets if int(pet.sha256[:8], 16) % VALIDATION_SHARE == 0]
     if name == "validation":
         return validation
@@ -79,10 +118,11 @@ def ensure_dataset(root: Path) -> None:
     """Downloads the dataset with torchvision where it is not there yet (needs a network).
 
     Raises:
-        InputError: the download failed.
+        InputError: the download failed, or `root` is the dataset's own folder.
     """
     if (root / dataset.FOLDER / "annotations").is_dir():  # what the download unpacks last
         return
+    dataset.refuse_wrong_root(root)  # before it is downloaded into itself
     try:
         root.mkdir(parents=True, exist_ok=True)
         OxfordIIITPet(root, download=True)

@@ -4,12 +4,13 @@ add_arguments(parser)   its options; the module's docstring is its help
 run(args)               does it, prints what a person wants to read; the result for --json, and whether a part failed
 """
 
-from engine.commands import benchmark, evaluate, layers, predict, sweep, video
+from engine.commands import benchmark, evaluate, layers, predict, robustness, sweep, video
 
 COMMANDS = {
     "predict": predict,
     "video": video,
     "evaluate": evaluate,
+    "robustness": robustness,
     "benchmark": benchmark,
     "sweep": sweep,
     "layers": layers,

@@ -9,7 +9,10 @@ from PIL import Image
 
 from engine.__main__ import main
 from engine.commands.predict import free_stem
+from engine.commands.scores import value_at
 from engine.images import read_picture
+from engine.metrics import HEADLINES
+from engine.score_table import committed_models
 
 BACKEND = "openvino-fp32"
 
@@ -114,19 +117,110 @@ def test_a_command_is_needed(capsys):
     assert "COMMAND" in capsys.readouterr().err
 
 
-def test_evaluate_writes_the_fields_of_the_contract(shared_dataset, result_file, capsys):
-    assert run("evaluate", "--data", shared_dataset, "--backend", BACKEND, "--json", result_file) == 0
-    scores = json.loads(result_file.read_text())
-    assert list(scores)[:4] == ["model", "backend", "split", "images"]
-    assert (scores["model"], scores["backend"], scores["split"], scores["images"]) == ("fastsegnet", BACKEND, "test", 4)
-    assert scores.keys() - {"model", "backend", "split", "images"} == {
-        "binary", "trimap", "species", "boundary_iou", "pixel_accuracy"
-    }  # fmt: skip
+FIELDS = {"binary", "trimap", "species", "boundary_iou", "pixel_accuracy"}
+ADDED = {"ci95", "species_accuracy", "by_species", "by_breed", "calibration"}
+
+
+def check_contract(scores: dict) -> None:
+    assert list(scores)[:9] == [
+        "model", "backend", "split", "images", "binary", "trimap", "species", "boundary_iou", "pixel_accuracy"
+    ]  # fmt: skip
     assert scores["binary"].keys() == {"dataset_iou", "mean_image_iou"}
     assert scores["trimap"].keys() == scores["species"].keys() == {"mean_iou", "per_class"}
     assert scores["trimap"]["per_class"].keys() == {"pet", "background", "border"}
     assert scores["species"]["per_class"].keys() == {"background", "cat", "dog"}
+
+
+def test_evaluate_writes_the_fields_of_the_contract(shared_dataset, result_file, capsys):
+    assert run("evaluate", "--data", shared_dataset, "--backend", BACKEND, "--json", result_file) == 0
+    scores = json.loads(result_file.read_text())
+    check_contract(scores)
+    assert (scores["model"], scores["backend"], scores["split"], scores["images"]) == ("fastsegnet", BACKEND, "test", 4)
+    assert scores.keys() - {"model", "backend", "split", "images"} == FIELDS | ADDED
     assert f"fastsegnet on {BACKEND}, 4 photos of test" in capsys.readouterr().out
+
+
+def test_evaluate_tells_an_interval_around_every_headline_score(shared_dataset, result_file):
+    assert run("evaluate", "--data", shared_dataset, "--backend", BACKEND, "--json", result_file) == 0
+    scores = json.loads(result_file.read_text())
+    assert scores["ci95"].keys() == set(HEADLINES)
+    for name, (low, high) in scores["ci95"].items():
+        assert low <= value_at(scores, name) <= high
+
+
+def test_evaluate_without_a_backend_prints_the_table_of_all_artefacts(shared_dataset, result_file, capsys):
+    assert run("evaluate", "--data", shared_dataset, "--limit", 2, "--json", result_file) == 0
+    result = json.loads(result_file.read_text())
+    check_contract(result)  # of the default model on the default backend
+    assert (result["model"], result["backend"], result["images"]) == ("fastsegnet", "openvino-int8", 2)
+    printed = capsys.readouterr().out
+    assert list(result["models"]) == committed_models()
+    for name, entry in result["models"].items():
+        assert list(entry["artefacts"]) == ["torch.pt2", "model.onnx", "openvino-fp32.xml", "openvino-int8.xml"]
+        assert [each["backend"] for each in entry["artefacts"].values()] == [
+            "torch", "onnxruntime", "openvino-fp32", "openvino-int8"
+        ]  # fmt: skip
+        assert f"{name} {entry['version']}\n" in printed
+        ious = [entry["artefacts"][f"openvino-{bits}.xml"]["binary"]["dataset_iou"] for bits in ("int8", "fp32")]
+        change = entry["int8_minus_fp32"]["binary.dataset_iou"]
+        assert change["difference"] == pytest.approx(ious[0] - ious[1])
+        assert change["ci95"][0] <= change["difference"] <= change["ci95"][1]
+    assert "INT8 - FP32, in points" in printed
+    shown = result["models"]["fastsegnet"]["artefacts"]["openvino-int8.xml"]
+    assert shown["binary"] == result["binary"]
+
+
+def test_an_artefact_that_does_not_open_says_why_and_others_are_scored(shared_dataset, model, tmp_path, result_file):
+    folder = tmp_path / "cut"
+    folder.mkdir()
+    for name in ("model.json", "openvino-fp32.xml", "openvino-fp32.bin", "model.onnx"):
+        (folder / name).write_bytes((model.folder / name).read_bytes())
+    (folder / "model.onnx").write_bytes(b"cut short")
+    code = run("evaluate", "--data", shared_dataset, "--model", folder, "--limit", 1, "--json", result_file)
+    assert code == 0
+    result = json.loads(result_file.read_text())
+    (entry,) = result["models"].values()
+    assert list(entry["artefacts"]) == ["openvino-fp32.xml"]
+    assert "model.onnx is not the file that model.json describes" in entry["unavailable"]["model.onnx"]
+    assert "torch.pt2 is missing" in entry["unavailable"]["torch.pt2"]
+    assert entry["int8_minus_fp32"] == {}
+    assert result["backend"] == "openvino-fp32"
+
+
+def test_a_model_of_which_nothing_opens_is_refused(shared_dataset, model, tmp_path, refused):
+    (tmp_path / "model.json").write_bytes((model.folder / "model.json").read_bytes())
+    code = run("evaluate", "--data", shared_dataset, "--model", tmp_path)
+    refused(code, "No artefact of")
+
+
+def test_evaluate_draws_where_int8_and_fp32_differ_most(shared_dataset, tmp_path, capsys):
+    sheet = tmp_path / "sheet.png"
+    code = run("evaluate", "--data", shared_dataset, "--model", "fastsegnet", "--sheet", sheet, "--sheet-photos", 2)
+    assert code == 0
+    with Image.open(sheet) as file:
+        assert (file.format, file.mode) == ("PNG", "RGB")
+    assert f"the 2 photos on which INT8 and FP32 differ most -> {sheet}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--backend", BACKEND), "--sheet compares INT8 with FP32. Leave --backend out."),
+        (("--sheet-photos", 0), "--sheet-photos is 0; expected 1 or more."),
+    ],
+)
+def test_a_sheet_that_cannot_be_drawn_is_refused(shared_dataset, tmp_path, refused, options, words):
+    refused(run("evaluate", "--data", shared_dataset, "--sheet", tmp_path / "sheet.png", *options), words)
+
+
+def test_robustness_tells_each_disturbance_of_fp32_beside_int8(shared_dataset, result_file, capsys):
+    assert run("robustness", "--data", shared_dataset, "--limit", 1, "--json", result_file) == 0
+    result = json.loads(result_file.read_text())
+    assert (result["model"], result["split"], result["images"]) == ("fastsegnet", "test", 1)
+    assert list(result["undisturbed"]["scores"]) == ["openvino-fp32", "openvino-int8"]
+    printed = capsys.readouterr().out
+    for row in result["disturbances"]:
+        assert f"  {row['kind']}  {row['strength']}" in printed
 
 
 def test_evaluate_takes_a_limit_and_a_split(shared_dataset, result_file):

@@ -66,17 +66,71 @@ def test_a_malformed_line_is_shown(drawn_dataset, listing, line):
         read_split(drawn_dataset, "test")
 
 
+def test_a_photo_that_is_listed_twice_is_refused(drawn_dataset, listing):
+    listing.write_text(listing.read_text() + "Drawn_Cat_test2 1 1 1\n")
+    with pytest.raises(InputError, match=r"test.txt lists Drawn_Cat_test2 twice: it would count twice. Drop one"):
+        read_split(drawn_dataset, "test")
+
+
+@pytest.mark.parametrize("split", ["test", "trainval"])
+def test_a_photo_in_both_splits_is_refused(drawn_dataset, listing, split):
+    listing.write_text(listing.read_text() + "Drawn_Cat_trainval0 1 1 1\n")
+    with pytest.raises(
+        InputError, match=r"Drawn_Cat_trainval0 is in .*txt and in .*txt \(1 in both\).* Drop it from one"
+    ):
+        read_split(drawn_dataset, split)
+
+
+def test_a_split_is_read_where_the_other_is_not_there(drawn_dataset, listing):
+    listing.with_name("trainval.txt").unlink()
+    assert len(read_split(drawn_dataset, "test")) == 4
+
+
+def test_a_list_that_is_no_text_is_refused(drawn_dataset, listing):
+    listing.write_bytes(b"\xff\xfe\x00\x80")
+    with pytest.raises(InputError, match=r"test.txt cannot be read .* Restore the file"):
+        read_split(drawn_dataset, "test")
+
+
+@pytest.mark.parametrize(
+    ("inner", "what"),
+    [
+        (FOLDER, "is the dataset's own folder"),
+        (f"{FOLDER}/images", f"is a folder within {FOLDER}/"),
+        (f"{FOLDER}/annotations/trimaps", f"is a folder within {FOLDER}/"),
+    ],
+)
+def test_a_folder_of_the_dataset_is_refused_with_the_one_to_name(drawn_dataset, inner, what):
+    with pytest.raises(InputError, match=f"{what}; expected the one that holds it. Name {drawn_dataset}."):
+        read_split(drawn_dataset / inner, "test")
+
+
+def test_the_dataset_under_another_name_is_refused_with_what_to_do(drawn_dataset, folder):
+    renamed = folder.rename(drawn_dataset / "pets")
+    with pytest.raises(
+        InputError, match=f"holds images/ and annotations/ itself; .* Rename pets/ to {FOLDER}/ and name"
+    ):
+        read_split(renamed, "test")
+
+
+def test_a_file_as_a_root_is_refused(drawn_dataset, listing):
+    with pytest.raises(InputError, match=f"test.txt is a file. Name the folder that holds {FOLDER}/"):
+        read_split(listing, "test")
+
+
 def test_an_empty_listing_is_refused(drawn_dataset, listing):
     listing.write_text("# nothing\n")
     with pytest.raises(InputError, match=r"test.txt lists no photo. Restore the file"):
         read_split(drawn_dataset, "test")
 
 
-@pytest.mark.parametrize("trimap", [np.zeros((80, 96), np.uint8), np.ones((80, 96, 3), np.uint8)])
+@pytest.mark.parametrize(
+    "trimap", [np.zeros((80, 96), np.uint8), np.full((80, 96), 4, np.uint8), np.ones((80, 96, 3), np.uint8)]
+)
 def test_a_trimap_of_other_values_or_shape_names_the_file(drawn_dataset, trimap):
     pet = read_split(drawn_dataset, "test")[0]
     Image.fromarray(trimap).save(pet.trimap_path)
-    with pytest.raises(InputError, match=r"Drawn_Cat_test0.png has shape .* and values \[[01]\]; expected \(H, W\)"):
+    with pytest.raises(InputError, match=r"Drawn_Cat_test0.png has shape .* and values \[[014]\]; expected \(H, W\)"):
         pet.read_trimap()
 
 
@@ -91,6 +145,14 @@ def test_a_trimap_of_another_size_than_its_photo_is_refused(drawn_dataset, segme
     pet = read_split(drawn_dataset, "test")[0]
     Image.fromarray(np.ones((40, 48), np.uint8)).save(pet.trimap_path)
     with pytest.raises(InputError, match=r"is \(40, 48\), its photo \(80, 96\) .* restore the files"):
+        evaluate(segmenter_on("fake"), drawn_dataset)
+
+
+@pytest.mark.parametrize("cut", [0, 300])
+def test_a_photo_that_cannot_be_read_is_refused(drawn_dataset, segmenter_on, cut):
+    photo = read_split(drawn_dataset, "test")[1].photo
+    photo.write_bytes(photo.read_bytes()[:cut])
+    with pytest.raises(InputError, match=r"drawn_hound_test1.jpg is (empty|damaged or cut short)"):
         evaluate(segmenter_on("fake"), drawn_dataset)
 
 

@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from engine.metrics import IGNORE_INDEX, PetScores, boundary_iou, confusion_matrix, iou_per_class, mean_iou, outline
+from engine.metrics import (
+    HEADLINES,
+    IGNORE_INDEX,
+    PetScores,
+    boundary_iou,
+    confusion_matrix,
+    iou_per_class,
+    mean_iou,
+    outline,
+)
 
 TRIMAP = np.array([[2, 2, 2, 2], [2, 3, 3, 2], [2, 1, 1, 2], [2, 2, 2, 2]], np.uint8)  # pet 1, background 2, border 3
 MASK = np.array([[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 2, 0], [0, 0, 0, 1]], np.uint8)  # background 0, cat 1, dog 2
@@ -86,11 +95,46 @@ def test_dataset_iou_weighs_pixels_and_image_iou_weighs_photos():
     assert report["binary"] == {"dataset_iou": pytest.approx(4 / 5), "mean_image_iou": pytest.approx(3 / 4)}
 
 
+def test_weights_count_a_photo_so_often():
+    scores = PetScores()
+    # The first photo finds 1 of 2 pet pixels, the second 3 of 3; no background is called pet.
+    for trimap, mask in (([1, 1, 2, 2], [1, 0, 0, 0]), ([1, 1, 1, 2], [1, 1, 1, 0])):
+        annotated = np.array([trimap], np.uint8)
+        scores.add(annotated, "cat", np.array([mask], np.uint8), annotated)
+    drawn = scores.headlines(np.array([[1, 1], [2, 0], [0, 2], [3, 1]]))
+    # Dataset IoU: 4 / 5; 2 / 4; 6 / 6; 3 times the first and the second: (3 + 3) / (6 + 3).
+    np.testing.assert_allclose(drawn["binary.dataset_iou"], [4 / 5, 1 / 2, 1, 2 / 3])
+    # Mean image IoU of 1/2 and 1: 3 / 4; 1 / 2; 1; (3 / 2 + 1) / 4.
+    np.testing.assert_allclose(drawn["binary.mean_image_iou"], [3 / 4, 1 / 2, 1, 5 / 8])
+    # 3 and 4 of 4 pixels are right.
+    np.testing.assert_allclose(drawn["pixel_accuracy"], [7 / 8, 3 / 4, 1, 13 / 16])
+    assert drawn.keys() == set(HEADLINES)
+
+
+def test_what_is_not_annotated_does_not_count():
+    scores = PetScores()
+    # The same as in the example of 4 x 4 above, with a fifth row that nobody annotated, all called dog and border.
+    rows = np.zeros((1, 4), np.uint8)
+    scores.add(np.vstack([TRIMAP, rows]), "cat", np.vstack([MASK, rows + 2]), np.vstack([TRIMAP_PREDICTION, rows + 3]))
+    alone = PetScores()
+    alone.add(TRIMAP, "cat", MASK, TRIMAP_PREDICTION)
+    assert scores.report() == alone.report()
+    assert scores.photos[0].called == "cat"
+
+
+@pytest.mark.parametrize(("mask", "called"), [([1, 1, 2, 0], "cat"), ([2, 2, 1, 0], "dog"), ([0, 0, 0, 0], "nothing")])
+def test_a_photo_is_called_by_the_species_that_most_of_the_mask_has(mask, called):
+    scores = PetScores()
+    annotated = np.array([[1, 1, 2, 2]], np.uint8)
+    scores.add(annotated, "cat", np.array([mask], np.uint8), annotated)
+    assert scores.photos[0].called == called
+
+
 def test_a_photo_without_a_pet_rightly_left_empty_counts_as_full():
     scores = PetScores()
     scores.add(np.full((4, 4), 2, np.uint8), "cat", np.zeros((4, 4), np.uint8), np.full((4, 4), 2, np.uint8))
-    assert scores.image_ious == [1.0]
-    assert scores.boundary_ious == [1.0]
+    assert scores.image_ious.tolist() == [1.0]
+    assert scores.boundary_ious.tolist() == [1.0]
 
 
 def test_the_outline_follows_the_edge_of_the_picture_too():

@@ -1,5 +1,6 @@
 """Splits share no picture, the cache is there whole or not at all, an item is the same whenever it is drawn."""
 
+import shutil
 from urllib.error import URLError
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 from engine.dataset import CLASSES, FOLDER, Pet, read_split
 from engine.errors import InputError
 from train import data
-from train.data import HashedPet, PetCache, PetPictures, class_mask, open_cache, read_trainval, split
+from train.data import SPLITS, HashedPet, PetCache, PetPictures, class_mask, open_cache, read_trainval, split
 
 # A colour for each class id, so that a picture tells its own mask.
 COLORS = np.array([[10, 200, 10], [240, 20, 20], [20, 20, 240], [250, 250, 250]], np.uint8)
@@ -75,6 +76,52 @@ def test_the_same_bytes_under_two_names_fall_on_one_side(drawn_dataset):
     assert [pet.sha256 for pet in pets[:4]] == [pet.sha256 for pet in pets[4:]]
 
 
+def test_no_two_of_training_validation_and_test_share_a_picture(shared_dataset):
+    pets = read_trainval(shared_dataset)
+    training, validation, calibration = (names(split(pets, name)) for name in SPLITS)
+    test = data.test_hashes(shared_dataset).keys()
+    assert len(test) == 4
+    assert not training & validation
+    assert not calibration & validation
+    assert calibration <= training
+    for part in (training, validation, calibration):
+        assert not part & test
+
+
+@pytest.mark.parametrize("row", [0, 4])  # of the twelve, the fifth is a validation picture
+def test_a_picture_of_trainval_that_is_in_the_test_split_is_refused(shared_dataset, tmp_path, row):
+    root = shutil.copytree(shared_dataset, tmp_path / "pets")
+    shared, test = read_split(root, "trainval")[row], read_split(root, "test")[3]
+    shared.photo.write_bytes(test.photo.read_bytes())
+    words = f"{shared.photo} of trainval and {test.photo} of test are one picture: .* Drop its line"
+    with pytest.raises(InputError, match=words):
+        read_trainval(root)
+    with pytest.raises(InputError, match=words):
+        open_cache(root, tmp_path / "cache")
+
+
+def test_a_dataset_without_a_test_split_can_be_trained_on(drawn_dataset):
+    (drawn_dataset / FOLDER / "annotations" / "test.txt").unlink()
+    assert len(read_trainval(drawn_dataset)) == 4
+
+
+def test_a_test_split_whose_pictures_are_not_there_can_be_trained_on(drawn_dataset):
+    for pet in read_split(drawn_dataset, "test"):
+        pet.photo.unlink()
+    assert len(read_trainval(drawn_dataset)) == 4
+
+
+def test_an_unknown_part_of_trainval_is_refused(by_hash):
+    with pytest.raises(InputError, match=r"no split of trainval 'test'. Known: calibration, training, validation"):
+        split(by_hash, "test")
+
+
+def test_the_folder_of_the_dataset_itself_is_not_downloaded_into(drawn_dataset, monkeypatch):
+    monkeypatch.setattr(data, "OxfordIIITPet", lambda *_, **__: pytest.fail("a download was begun"))
+    with pytest.raises(InputError, match=f"is the dataset's own folder; .* Name {drawn_dataset}"):
+        read_trainval(drawn_dataset / FOLDER)
+
+
 def test_the_drawn_dataset_has_pictures_on_both_sides(shared_dataset):
     pets = read_trainval(shared_dataset)
     assert (len(split(pets, "training")), len(split(pets, "validation"))) == (10, 2)
@@ -89,7 +136,7 @@ def test_a_class_mask_names_the_pet_by_its_species(species, expected):
 
 def test_the_cache_holds_pictures_and_class_ids(shared_dataset, tmp_path):
     cache = open_cache(shared_dataset, tmp_path)
-    assert cache.pixels.shape == (12, 320, 320, 4)
+    assert cache.pixels.shape == (12, 384, 384, 4)
     pet: Pet = cache.pets[1].pet
     assert set(np.unique(cache.pixels[1, :, :, 3])) == {0, CLASSES.index(pet.species), 3}
     with Image.open(pet.photo) as photo:

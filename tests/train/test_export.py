@@ -185,23 +185,3 @@ def test_exporting_anew_drops_the_int8_of_the_old_weights(run, quantized, tmp_pa
     assert main(["export", "--run", str(run), "--model", str(folder)]) == 0
     assert not list(folder.glob("openvino-int8.*"))
     assert sorted(Model.open(folder).spec.artefacts) == EXPORTED
-
-
-def test_the_card_has_the_scores_of_every_artefact_and_the_commands(quantized):
-    card = (quantized / "README.md").read_text()
-    spec = Model.open(quantized).spec
-    assert card.startswith("---\nlicense: mit\n")
-    for name, artefact in spec.artefacts.items():
-        scores = artefact.metrics
-        assert scores["images"] == 4
-        row = f"| `{name}` | {artefact.size_mb:.2f} | {scores['binary']['dataset_iou']:.4f} |"
-        assert row in card
-    assert "python -m train fit --data ROOT --run runs/fastsegnet --encoder-weights none" in card
-    for command in ("export --run", "quantize --model", "card --model"):
-        assert f"python -m train {command}" in card
-
-
-def test_a_card_is_rendered_before_there_are_scores(exported, tmp_path):
-    folder = shutil.copytree(exported, tmp_path / "drawn")
-    assert main(["card", "--model", str(folder)]) == 0
-    assert "| artefact | MB | binary IoU |" in (folder / "README.md").read_text()

@@ -1,0 +1,82 @@
+"""How much of its scores a model keeps on disturbed photos, FP32 beside INT8."""
+
+from collections.abc import Callable, Mapping
+
+from engine.dataset import Pet
+from engine.disturbances import DISTURBANCES, Annotated, Disturbance
+from engine.evaluate import read_annotated
+from engine.images import Picture
+from engine.intervals import difference, intervals
+from engine.metrics import PetScores
+from engine.postprocess import trimap_from_logits
+from engine.segmenter import Segmenter
+
+SHOWN = ("binary.dataset_iou", "species.mean_iou")
+STEPS = 1 + len(DISTURBANCES)
+
+
+def measure_robustness(
+    segmenters: Mapping[str, Segmenter], pets: list[Pet], on_step: Callable[[], object] = lambda: None
+) -> dict:
+    """Scores on photos as they are and disturbed.
+
+    Args:
+        segmenters: of one model, two of them: that which the other is compared with first (FP32, INT8).
+        pets: the photos.
+        on_step: told when a photo is done in one state, `STEPS` times a photo.
+
+    Returns:
+        "images", "undisturbed" and a list "disturbances"; each has "scores" by segmenter and score, "drop" (the same,
+        what is lost against undisturbed) and "difference" (of the second segmenter to the first, with its interval).
+
+    Raises:
+        InputError: a photo or a trimap cannot be read, or they differ in size.
+    """
+    undisturbed = {name: PetScores() for name in segmenters}
+    disturbed = [{name: PetScores() for name in segmenters} for _ in DISTURBANCES]
+    for pet in pets:
+        picture, trimap = read_annotated(pet)
+        count(segmenters, pet, (picture.image, trimap), undisturbed)
+        on_step()
+        for disturbance, scores in zip(DISTURBANCES, disturbed, strict=True):
+            count(segmenters, pet, disturbance.apply(picture.image, trimap, pet.name), scores)
+            on_step()
+    plain = describe(undisturbed)
+    rows = [
+        row_of(disturbance, scores, plain["scores"])
+        for disturbance, scores in zip(DISTURBANCES, disturbed, strict=True)
+    ]
+    return {"images": len(pets), "undisturbed": plain, "disturbances": rows}
+
+
+def count(segmenters: Mapping[str, Segmenter], pet: Pet, annotated: Annotated, scores: Mapping[str, PetScores]) -> None:
+    """Adds what each segmenter makes of a picture to its scores."""
+    image, trimap = annotated
+    picture = Picture(image, trimap.shape)
+    for name, segmenter in segmenters.items():
+        seen = segmenter.segment(picture)
+        scores[name].add(trimap, pet.species, seen.mask, trimap_from_logits(seen.logits, trimap.shape), pet.breed)
+
+
+def describe(scores: Mapping[str, PetScores]) -> dict:
+    """The shown scores of each segmenter, and how far the second is from the first."""
+    reports = {name: each.report() for name, each in scores.items()}
+    first, second = scores.values()
+    changes = difference(second, first)
+    return {
+        "scores": {
+            name: {"binary.dataset_iou": r["binary"]["dataset_iou"], "species.mean_iou": r["species"]["mean_iou"]}
+            for name, r in reports.items()
+        },
+        "ci95": {name: {key: intervals(each)[key] for key in SHOWN} for name, each in scores.items()},
+        "difference": {key: changes[key] for key in SHOWN},
+    }
+
+
+def row_of(disturbance: Disturbance, scores: Mapping[str, PetScores], plain: dict[str, dict[str, float]]) -> dict:
+    """An entry of "disturbances"."""
+    row = describe(scores)
+    drop = {
+        name: {key: plain[name][key] - value for key, value in shown.items()} for name, shown in row["scores"].items()
+    }
+    return {"kind": disturbance.kind, "strength": disturbance.strength, **row, "drop": drop}
