@@ -140,7 +140,7 @@ def test_the_cache_holds_pictures_and_class_ids(shared_dataset, tmp_path):
     pet: Pet = cache.pets[1].pet
     assert set(np.unique(cache.pixels[1, :, :, 3])) == {0, CLASSES.index(pet.species), 3}
     with Image.open(pet.photo) as photo:
-        expected = np.asarray(photo.resize((320, 320), Image.Resampling.BILINEAR))
+        expected = np.asarray(photo.resize((384, 384), Image.Resampling.BILINEAR))
     np.testing.assert_array_equal(cache.pixels[1, :, :, :3], expected)
 
 
