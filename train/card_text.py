@@ -136,7 +136,7 @@ def training_section(spec: ModelSpec) -> str:
         f"""```
 {fit_command(spec)}
 python -m train export --run runs/{spec.name} --model models/{spec.name}{export_options(spec)}
-python -m train quantize --model models/{spec.name} --data ROOT
+python -m train quantize --model models/{spec.name} --data ROOT{quantize_options(spec)}
 python -m train card --model models/{spec.name} --data ROOT
 ```""",
     ]
@@ -198,6 +198,12 @@ def fit_command(spec: ModelSpec) -> str:
     command = " ".join([f"python -m train fit --data ROOT --run runs/{spec.name}", *words])
     lines = textwrap.wrap(command, 108, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False)
     return " \\\n".join(lines).replace("\u00a0", " ")
+
+
+def quantize_options(spec: ModelSpec) -> str:
+    """Those of the quantization that are not its defaults."""
+    made = spec.artefacts.get("openvino-int8.xml")
+    return made.command.partition("--data ROOT")[2] if made else ""
 
 
 def export_options(spec: ModelSpec) -> str:

@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> None:
         fp32 = score(Segmenter(model.spec, opened(source, model.spec)), photos)
         plain = Candidate(quantized, model, photos, fp32, Path(folder) / "plain")
         plain.tell(model.spec.artefacts[FP32].size_mb)
-        command = f"python -m train quantize --model {args.model} --data ROOT"
+        command = command_of(args, choices)
         plain.write(model, command, said)
         print(f"6. wrote {model.folder / INT8}, which executes {plain.executes}")
         if args.max_drop is not None:
@@ -121,6 +121,13 @@ def check(args: argparse.Namespace) -> None:
     if args.from_trail is not None and (given := options_of(args)):
         name = next(iter(given)).replace("_", "-")
         raise InputError(f"--from-trail chooses the options, and --{name} is given as well. Leave one out.")
+
+
+def command_of(args: argparse.Namespace, choices: Choices) -> str:
+    """The command that makes the same INT8 again, whatever the options came from."""
+    given = {**choices.changed(), **({"max_drop": args.max_drop} if args.max_drop is not None else {})}
+    options = "".join(f" --{name.replace('_', '-')} {value}" for name, value in given.items())
+    return f"python -m train quantize --model {args.model} --data ROOT{options}"
 
 
 def options_of(args: argparse.Namespace) -> dict[str, str | int]:

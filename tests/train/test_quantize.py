@@ -1,5 +1,6 @@
 """Quantizing: NNCF is asked for what was chosen, layers are put back where too much is lost, a stop loses nothing."""
 
+import argparse
 import shutil
 from pathlib import Path
 
@@ -245,3 +246,12 @@ def test_a_failure_of_nncf_names_what_was_asked_for(exported, tmp_path, monkeypa
     monkeypatch.setattr(nncf, "quantize", fail)
     with pytest.raises(InferenceError, match=r"NNCF failed with channel alignment on \(KeyError: 'float32'\)"):
         quantize_ir(exported / "openvino-fp32.xml", [], (64, 64), Choices(channel_alignment="on"))
+
+
+def test_the_kept_command_makes_the_same_int8_again():
+    args = argparse.Namespace(model=Path("models/drawn"), max_drop=0.2)
+    choices = Choices(preset="performance", subset_size=50)
+    expected = "quantize --model models/drawn --data ROOT --preset performance --subset-size 50 --max-drop 0.2"
+    assert quantize.command_of(args, choices) == f"python -m train {expected}"
+    args.max_drop = None
+    assert quantize.command_of(args, Choices()) == "python -m train quantize --model models/drawn --data ROOT"
