@@ -9,12 +9,12 @@ from engine.backends import DEFAULT_OPTIONS
 from engine.backends.openvino import OpenVINOBackend, load, prepare
 from engine.dataset import Pet
 from engine.evaluate import score
+from engine.score_table import FP32, INT8
 from engine.segmenter import Segmenter
 from engine.spec import Model, ModelSpec
 from train.export import describe_artefact
 from train.scores import JUDGED, drops, read_scores, worst_drop
 
-FP32, INT8 = "openvino-fp32.xml", "openvino-int8.xml"
 KEPT = ("binary", "trimap", "species")  # of the validation scores, in model.json
 
 

@@ -4,6 +4,7 @@ import shlex
 import textwrap
 from pathlib import Path
 
+from engine.score_table import INT8
 from engine.spec import ModelSpec
 from train import recipe
 from train.score_text import by_species_text, calibration_text, filled, robustness_section, score_table
@@ -202,7 +203,7 @@ def fit_command(spec: ModelSpec) -> str:
 
 def quantize_options(spec: ModelSpec) -> str:
     """Those of the quantization that are not its defaults."""
-    made = spec.artefacts.get("openvino-int8.xml")
+    made = spec.artefacts.get(INT8)
     return made.command.partition("--data ROOT")[2] if made else ""
 
 

@@ -21,9 +21,10 @@ from tqdm import tqdm
 from engine.dataset import Pet
 from engine.errors import InferenceError, InputError
 from engine.evaluate import score, spread
+from engine.score_table import FP32, INT8
 from engine.segmenter import Segmenter
 from engine.spec import Model, ModelSpec
-from train.candidate import FP32, INT8, opened
+from train.candidate import opened
 from train.data import CALIBRATION_IMAGES, HashedPet, read_trainval, split
 from train.export import describe_artefact
 from train.ptq import KNOWN, Choices, describe, quantize_ir

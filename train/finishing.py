@@ -14,9 +14,9 @@ from engine.spec import Model
 from train import checkpoint, networks
 from train.data import PetPictures
 from train.losses import SegmentationLoss
+from train.optimization import MAX_GRADIENT_NORM
 
 NOT_OPTIONS = ("architecture", "parameters", "gmacs")  # of `ModelSpec.network`
-MAX_GRADIENT_NORM = 5.0
 
 
 def load_network(model: Model) -> nn.Module:

@@ -8,6 +8,7 @@ from torch import nn
 
 from engine.errors import InputError
 
+MAX_GRADIENT_NORM = 5.0  # of all gradients together; longer ones are shortened
 PRETRAINED = ("encoder.", "transformer.")  # parts of a network that start from weights on file
 
 

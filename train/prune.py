@@ -29,9 +29,10 @@ from engine.evaluate import score, spread
 from engine.files import write_aside
 from engine.images import read_picture
 from engine.latency import compare_all, measure
+from engine.score_table import FP32
 from engine.segmenter import Segmenter, preprocess
 from engine.spec import Model
-from train.candidate import FP32, opened
+from train.candidate import opened
 from train.data import HashedPet, PetPictures, open_cache, read_trainval, split
 from train.export import forget_sources, write_openvino
 from train.finishing import finish, load_network, save_weights

@@ -22,10 +22,11 @@ import openvino as ov
 from engine.dataset import Pet
 from engine.errors import InferenceError, InputError
 from engine.evaluate import score
+from engine.score_table import FP32, INT8
 from engine.segmenter import Segmenter
 from engine.spec import Model
 from train.accuracy_control import Judge, put_back, restore
-from train.candidate import FP32, INT8, Candidate, opened
+from train.candidate import Candidate, opened
 from train.data import CALIBRATION_IMAGES, HashedPet, read_trainval, split
 from train.ptq import KNOWN, Choices, describe, quantize_ir
 from train.trail import Trail, choose, reason

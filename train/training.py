@@ -13,11 +13,9 @@ from tqdm import tqdm
 from train.data import PetPictures
 from train.distributed import PartOfBatches, Processes
 from train.losses import SegmentationLoss
-from train.optimization import frozen_blocks, make_optimizer, make_scheduler, moving_average
+from train.optimization import MAX_GRADIENT_NORM, frozen_blocks, make_optimizer, make_scheduler, moving_average
 from train.scales import drawn_side, parse_scales, resize_images, resize_masks
 from train.teacher import Teacher
-
-MAX_GRADIENT_NORM = 5.0
 
 
 class Training:

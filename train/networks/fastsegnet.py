@@ -45,6 +45,25 @@ def upsample(features: torch.Tensor, factor: int) -> torch.Tensor:
     return functional.interpolate(features, scale_factor=float(factor), mode="bilinear", align_corners=False)
 
 
+def feature_pyramid(
+    encoder: nn.Sequential, features: torch.Tensor, taps: dict[int, tuple[int, int]]
+) -> dict[int, torch.Tensor]:
+    """Features by stride: float32 (N, channels, H / stride, W / stride).
+
+    Args:
+        encoder: its blocks, run one after another.
+        features: what the first block takes.
+        taps: index of the block whose features are kept, and their channels, by stride.
+    """
+    strides = {index: stride for stride, (index, _) in taps.items()}
+    pyramid = {}
+    for index, block in enumerate(encoder):
+        features = block(features)
+        if index in strides:
+            pyramid[strides[index]] = features
+    return pyramid
+
+
 class GlobalAveragePool(nn.Module):
     """The mean of each channel over the picture: (N, C, H, W) to (N, C, 1, 1).
 
@@ -142,16 +161,6 @@ class FastSegNet(nn.Module):
             PixelShuffle(num_classes, HEAD_STRIDE),
         )
 
-    def encode(self, features: torch.Tensor) -> dict[int, torch.Tensor]:
-        """Features by stride: float32 (N, channels, H / stride, W / stride)."""
-        taps = {index: stride for stride, (index, _) in ENCODER_TAPS.items()}
-        pyramid = {}
-        for index, block in enumerate(self.encoder):
-            features = block(features)
-            if index in taps:
-                pyramid[taps[index]] = features
-        return pyramid
-
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """Logits of every pixel.
 
@@ -161,7 +170,7 @@ class FastSegNet(nn.Module):
         Returns:
             float32 (N, num_classes, H, W).
         """
-        pyramid = self.encode(self.normalize(batch))
+        pyramid = feature_pyramid(self.encoder, self.normalize(batch), ENCODER_TAPS)
         deep = self.refine32(pyramid[32]) + self.context(pyramid[32])
         deep = self.refine16(pyramid[16]) + upsample(deep, 2)
         fused = self.fuse8(pyramid[8], deep)

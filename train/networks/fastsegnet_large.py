@@ -22,7 +22,13 @@ import torch
 from torch import nn
 from torchvision.models import mobilenet_v2
 
-from train.networks.fastsegnet import AttentionRefinement, FeatureFusion, PixelShuffle, conv_bn_relu
+from train.networks.fastsegnet import (
+    AttentionRefinement,
+    FeatureFusion,
+    PixelShuffle,
+    conv_bn_relu,
+    feature_pyramid,
+)
 from train.networks.normalization import Normalize
 from train.networks.vision_transformer import VisionTransformer
 
@@ -70,16 +76,6 @@ class FastSegNetLarge(nn.Module):
             PixelShuffle(num_classes, 2),
         )
 
-    def encode(self, features: torch.Tensor) -> dict[int, torch.Tensor]:
-        """Features by stride: float32 (N, channels, H / stride, W / stride)."""
-        taps = {index: stride for stride, (index, _) in ENCODER_TAPS.items()}
-        pyramid = {}
-        for index, block in enumerate(self.encoder):
-            features = block(features)
-            if index in taps:
-                pyramid[taps[index]] = features
-        return pyramid
-
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """Logits of every pixel.
 
@@ -90,7 +86,7 @@ class FastSegNetLarge(nn.Module):
             float32 (N, num_classes, H, W).
         """
         pixels = self.normalize(batch)
-        pyramid = self.encode(pixels)
+        pyramid = feature_pyramid(self.encoder, pixels, ENCODER_TAPS)
         fused = self.refine16(self.transformer(pixels))
         for stride, fuse in ((8, self.fuse8), (4, self.fuse4), (2, self.fuse2)):
             fused = fuse(pyramid[stride], fused)
