@@ -28,6 +28,7 @@ VARIANTS: dict[str, dict[str, object]] = {
     "focal": {"focal": 2.0},
     "ohem": {"ohem": 0.25},
     "class-balance": {"class_balance": 0.5},
+    "border-species": {"border_species": 0.5},
     "no-scenes": {"scenes": 0.0},
     "multi-scale": {"scales": "0.75,1,1.25"},
     "no-average": {"ema_decay": 0.0},

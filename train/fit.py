@@ -80,8 +80,8 @@ def fit(args: argparse.Namespace, processes: Processes) -> list[dict]:
         cache = open_cache(args.data, args.cache)
     pictures = training_pictures(cache, args)
     loss = SegmentationLoss(
-        args.lovasz, args.dice, args.focal, args.ohem, class_weights(pictures, args.class_balance),
-        args.teacher_share, args.teacher_temperature,
+        args.lovasz, args.dice, args.focal, args.border_species, args.ohem,
+        class_weights(pictures, args.class_balance), args.teacher_share, args.teacher_temperature,
     )  # fmt: skip
     network.to(device, memory_format=torch.channels_last)
     training = Training(network, pictures, loss, teacher, args, precision, processes)

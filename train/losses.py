@@ -3,7 +3,8 @@
 The pixel loss is cross entropy, which names every pixel; it can weigh rare classes (class balance), dwell on what is
 not yet learnt (focal) and leave out what is (OHEM), one or all of them. Beside it stand two bounds on the overlap of
 masks, which is what a mask is judged by and weighs a small pet as much as one that fills the frame: the Lovász hinge
-and soft Dice. With a teacher, a share of it all is to answer as the teacher does.
+and soft Dice; and a loss of the species along borders, which their annotation leaves open. With a teacher, a share of
+it all is to answer as the teacher does.
 
 Every part is a mean over the pixels or over the pictures of a batch, and nothing is divided by what only the whole
 batch knows. So the loss of a batch is the mean of the losses of its halves, and several processes that average their
@@ -17,6 +18,8 @@ from torch.nn import functional
 
 LOVASZ_STRIDE = 2  # every second pixel of every second row: the loss is the same within noise at a quarter of the sort
 DICE_SMOOTH = 1.0  # pixels: a class that is neither there nor predicted costs nothing
+BORDER = 3
+NEAR = 4  # px: the side of the cells on which the pets beside a border pixel are looked for
 TINY = 1e-6  # a probability of 0 has no logarithm
 
 
@@ -28,6 +31,7 @@ class SegmentationLoss:
         lovasz: share of the Lovász hinge of "not background" beside the pixel loss.
         dice: share of soft Dice beside the pixel loss.
         focal: exponent of the focal loss; 0 is plain cross entropy.
+        border_species: share of `species_at_borders` beside the pixel loss.
         ohem: share of each picture's pixels, the hardest, that the pixel loss is the mean of; 1 is all of them.
         class_weights: float32 (num_classes,), factors of the pixel loss by annotated class; None for 1.
         teacher_share: what part of the loss is `distillation`, where there is a teacher.
@@ -40,6 +44,7 @@ class SegmentationLoss:
     lovasz: float = 0.5
     dice: float = 0.0
     focal: float = 0.0
+    border_species: float = 0.0
     ohem: float = 1.0
     class_weights: torch.Tensor | None = None
     teacher_share: float = 0.5
@@ -61,6 +66,8 @@ class SegmentationLoss:
             loss = loss + self.lovasz * lovasz_hinge(log_odds, target[thin] > 0)
         if self.dice:
             loss = loss + self.dice * soft_dice(logits, target)
+        if self.border_species:
+            loss = loss + self.border_species * species_at_borders(logits, target)
         if taught is not None:
             learnt = distillation(logits, taught, target, self.temperature)
             loss = (1 - self.teacher_share) * loss + self.teacher_share * learnt
@@ -125,6 +132,28 @@ def balanced_weights(counts: torch.Tensor, power: float) -> torch.Tensor:
     frequencies = counts.double() / counts.sum()
     weights = torch.where(counts > 0, frequencies**-power, 0.0)
     return (weights / (frequencies * weights).sum()).float()
+
+
+def species_at_borders(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Which pet an annotated border belongs to: -log p(its species | a pet), the mean over all pixels.
+
+    The annotation names a border without a species, so cross entropy teaches nothing about cats and dogs there, where
+    a mask still has to call every pixel one or the other. A border pixel is of the species that is annotated within
+    `NEAR` to three times `NEAR` pixels of it; with both there, or neither, it adds nothing, as all other pixels do.
+
+    Args:
+        logits: float32 (N, num_classes, H, W) of background, cat, dog and border; H and W are multiples of `NEAR`.
+        target: int64 (N, H, W), class ids.
+
+    Example:
+        Equal logits, and a border that is a quarter of a picture and lies at a cat: log 2 / 4.
+    """
+    pets = torch.stack([target == 1, target == 2], dim=1)
+    cells = functional.max_pool2d(pets.to(logits.dtype), NEAR)
+    near = functional.max_pool2d(cells, 5, stride=1, padding=2)
+    cat, dog = functional.interpolate(near, scale_factor=NEAR, mode="nearest").bool().unbind(dim=1)
+    losses = functional.cross_entropy(logits[:, 1:3], dog.long(), reduction="none")
+    return (losses * ((target == BORDER) & (cat ^ dog))).mean()
 
 
 def soft_dice(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -44,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--lovasz", type=float, default=0.5, help="share of the Lovász hinge beside the pixel loss")
     parser.add_argument("--dice", type=float, default=0.0, help="share of soft Dice beside the pixel loss")
+    parser.add_argument(
+        "--border-species", type=float, default=0.0, metavar="SHARE", help="of the loss of a border's species"
+    )
     parser.add_argument("--focal", type=float, default=0.0, metavar="GAMMA", help="0: cross entropy")
     parser.add_argument("--ohem", type=float, default=1.0, metavar="SHARE", help="of a picture's pixels, the hardest")
     parser.add_argument(
@@ -65,15 +68,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 SETTINGS = (
     "network", "encoder_weights", "initial_weights", "normalization", "size", "scales", "scenes", "epochs",
     "batch_size", "learning_rate", "encoder_rate", "weight_decay", "warmup_epochs", "ema_decay", "freeze", "lovasz",
-    "dice", "focal", "ohem", "class_balance", "teacher", "teacher_share", "teacher_temperature", "teacher_size", "seed",
-    "limit", "precision",
+    "dice", "border_species", "focal", "ohem", "class_balance", "teacher", "teacher_share", "teacher_temperature",
+    "teacher_size", "seed", "limit", "precision",
 )  # fmt: skip
 ABOVE_ZERO = (
     "epochs", "batch_size", "learning_rate", "limit", "teacher_temperature", "teacher_size", "ohem", "stop_after",
 )  # fmt: skip
 ZERO_OR_MORE = (
-    "encoder_rate", "weight_decay", "warmup_epochs", "ema_decay", "freeze", "lovasz", "dice", "focal", "class_balance",
-    "scenes", "teacher_share", "seed", "workers",
+    "encoder_rate", "weight_decay", "warmup_epochs", "ema_decay", "freeze", "lovasz", "dice", "border_species", "focal",
+    "class_balance", "scenes", "teacher_share", "seed", "workers",
 )  # fmt: skip
 AT_MOST_ONE = ("ohem", "scenes", "teacher_share")
 

@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 OPTIONS = (
     "--network", "tiny", "--encoder-weights", "none", "--precision", "float32", "--size", "64", "--batch-size", "4",
     "--workers", "0", "--epochs", "2", "--learning-rate", "0.01", "--scales", "1,1.5", "--dice", "0.5", "--focal", "1",
-    "--ohem", "0.5", "--class-balance", "0.5",
+    "--border-species", "0.5", "--ohem", "0.5", "--class-balance", "0.5",
 )  # fmt: skip
 TOLERANCE = 1e-5  # of a weight, in float32
 

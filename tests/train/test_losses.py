@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from train.losses import SegmentationLoss, balanced_weights, distillation, focus, hardest, lovasz_hinge, soft_dice
+from train.losses import (
+    SegmentationLoss,
+    balanced_weights,
+    distillation,
+    focus,
+    hardest,
+    lovasz_hinge,
+    soft_dice,
+    species_at_borders,
+)
 
 
 def hinge(log_odds: list[float], is_object: list[int]) -> float:
@@ -126,6 +135,46 @@ def test_class_weights_multiply_the_loss_of_their_pixels():
     assert loss(torch.zeros(1, 2, 1, 2), torch.tensor([[[0, 1]]])).item() == pytest.approx(4 / 3 * math.log(2))
 
 
+def test_a_border_is_of_the_species_beside_it():
+    # 16 x 16, in columns: 8 px of background, 4 of border and 4 of a cat, so the border is a quarter. Equal logits
+    # give log 2 there; 1 for the dog gives log(1 + e).
+    target = torch.zeros(1, 16, 16, dtype=torch.long)
+    target[:, :, 8:12], target[:, :, 12:] = 3, 1
+    logits = torch.zeros(1, 4, 16, 16)
+    assert species_at_borders(logits, target).item() == pytest.approx(math.log(2) / 4)
+    logits[:, 2] = 1.0
+    assert species_at_borders(logits, target).item() == pytest.approx(math.log1p(math.exp(1)) / 4)
+    assert species_at_borders(logits, torch.where(target == 1, 2, target)).item() == pytest.approx(
+        math.log1p(math.exp(-1)) / 4
+    )
+    # As a share beside cross entropy, of log 4 where all are equal.
+    loss = SegmentationLoss(lovasz=0, border_species=0.5)(torch.zeros(1, 4, 16, 16), target)
+    assert loss.item() == pytest.approx(math.log(4) + 0.5 * math.log(2) / 4)
+
+
+def test_a_border_between_two_species_or_of_none_says_nothing():
+    logits = torch.randn(1, 4, 32, 32, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    both = torch.zeros(1, 32, 32, dtype=torch.long)
+    both[:, :, :4], both[:, :, 4:8], both[:, :, 8:12] = 1, 3, 2
+    far = torch.zeros(1, 32, 32, dtype=torch.long)
+    far[:, :, :4], far[:, :, 16:] = 1, 3  # 12 px between them
+    for target in (both, far):
+        loss = species_at_borders(logits, target)
+        assert loss.item() == 0
+        assert not torch.autograd.grad(loss, logits)[0].any()
+
+
+def test_only_cat_and_dog_learn_from_the_species_of_a_border():
+    target = torch.ones(1, 8, 8, dtype=torch.long)
+    target[:, :, 4:] = 3
+    logits = torch.zeros(1, 4, 8, 8, requires_grad=True)
+    (gradient,) = torch.autograd.grad(species_at_borders(logits, target), logits)
+    assert not gradient[:, [0, 3]].any()
+    assert not gradient[:, :, :, :4].any()
+    assert (gradient[:, 1, :, 4:] < 0).all()
+    assert (gradient[:, 2, :, 4:] > 0).all()
+
+
 def test_dice_of_two_undecided_pixels():
     # p = 1/2 everywhere, one pixel of each class. Overlap 1/2, sum of squares 1/4 + 1/4, annotated 1, smoothed by 1:
     # 1 - (2 * 1/2 + 1) / (1/2 + 1 + 1) = 1 - 2 / 2.5 = 0.2 for either class.
@@ -183,6 +232,7 @@ def test_the_teacher_gives_its_share_of_the_loss():
     [
         {"lovasz": 0.5},
         {"lovasz": 0, "dice": 1.0},
+        {"lovasz": 0, "border_species": 1.0},
         {"lovasz": 0, "focal": 2.0},
         {"lovasz": 0, "ohem": 0.3},
         {"lovasz": 0, "class_weights": torch.tensor([0.5, 1, 2, 4])},
@@ -193,8 +243,8 @@ def test_the_teacher_gives_its_share_of_the_loss():
 def test_the_loss_of_a_batch_is_the_mean_of_its_halves(options):
     # What several processes rely on.
     generator = torch.Generator().manual_seed(0)
-    logits, taught = (torch.randn(4, 4, 6, 6, generator=generator) for _ in range(2))
-    target = torch.randint(0, 4, (4, 6, 6), generator=generator)
+    logits, taught = (torch.randn(4, 4, 8, 8, generator=generator) for _ in range(2))
+    target = torch.randint(0, 4, (4, 8, 8), generator=generator)
     loss = SegmentationLoss(**options)
     taught = taught[:, :3].softmax(1) if "temperature" in options else None
     halves = [
