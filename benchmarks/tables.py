@@ -1,7 +1,7 @@
 """The figures of the README as Markdown: results in, text out."""
 
 from engine.spec import ModelSpec
-from train.score_text import score_table
+from train.cards.score_text import score_table
 
 NAMES = {
     "torch": "PyTorch, eager",

@@ -21,7 +21,18 @@ from importlib import import_module
 
 from engine.errors import EngineError
 
-COMMANDS = ("fit", "export", "quantize", "card", "profile", "ablate", "compare", "qat", "prune", "temperature")
+MODULES = {
+    "fit": "train.fit",
+    "export": "train.export",
+    "quantize": "train.compression.quantize",
+    "card": "train.cards.card",
+    "profile": "train.profile",
+    "ablate": "train.ablate",
+    "compare": "train.compression.compare",
+    "qat": "train.compression.qat",
+    "prune": "train.compression.prune",
+    "temperature": "train.temperature",
+}
 
 
 class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -33,9 +44,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("command", choices=list(MODULES))
     command = parser.parse_args(argv[:1]).command
-    module = import_module(f"train.{command}")
+    module = import_module(MODULES[command])
     options = argparse.ArgumentParser(
         prog=f"python -m train {command}",
         description=module.__doc__,

@@ -24,12 +24,12 @@ from engine.evaluate import score, spread
 from engine.score_table import FP32, INT8
 from engine.segmenter import Segmenter
 from engine.spec import Model, ModelSpec
-from train.candidate import opened
+from train.compression.candidate import opened
+from train.compression.ptq import KNOWN, Choices, describe, quantize_ir
+from train.compression.scores import drops, read_scores
+from train.compression.trail import RULE, TIE, Row, Trail, choose, reason
 from train.data import CALIBRATION_IMAGES, HashedPet, read_trainval, split
 from train.export import describe_artefact
-from train.ptq import KNOWN, Choices, describe, quantize_ir
-from train.scores import drops, read_scores
-from train.trail import RULE, TIE, Row, Trail, choose, reason
 
 SUBSET_SIZES = (50, 100)
 # SmoothQuant touches transformers alone: there it is on, and is compared with being off.

@@ -11,7 +11,7 @@ from engine.evaluate import SCORED_BY
 from engine.score_table import FP32, INT8, committed_models
 from engine.segmenter import Segmenter
 from engine.spec import Model
-from train.gate import changed_examples, grid, record, recorded_photos, worse_scores
+from train.cards.gate import changed_examples, grid, record, recorded_photos, worse_scores
 
 PAIR = (FP32, INT8)
 

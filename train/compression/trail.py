@@ -11,8 +11,8 @@ from pathlib import Path
 from engine.errors import InputError
 from engine.files import write_aside
 from engine.spec import ArtefactSpec
-from train.ptq import Choices, describe
-from train.scores import SCORES, worst_drop
+from train.compression.ptq import Choices, describe
+from train.compression.scores import SCORES, worst_drop
 
 # Points of IoU within which two rows are alike. 214 pictures tell no smaller difference: one picture moves the mean
 # of them by as much where its own IoU changes by 0.1.
@@ -31,7 +31,7 @@ class Row:
 
     Attributes:
         choices: what was asked of NNCF.
-        drop: in points of IoU, by the names of `train.scores.SCORES`; empty where NNCF failed.
+        drop: in points of IoU, by the names of `train.compression.scores.SCORES`; empty where NNCF failed.
         scores: of the INT8 model, 0 to 1, by the same names.
         size_mb: of the IR.
         executes: the precision that the convolutions really execute in.

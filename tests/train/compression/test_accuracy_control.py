@@ -9,9 +9,9 @@ import openvino.opset13 as ops
 import pytest
 
 from engine.spec import Model
-from train.accuracy_control import AS_FP32, Judge, TimeUp, put_back, quantized_layers, restore
+from train.compression.accuracy_control import AS_FP32, Judge, TimeUp, put_back, quantized_layers, restore
+from train.compression.ptq import Choices
 from train.data import read_trainval, split
-from train.ptq import Choices
 
 SIZE = 32
 

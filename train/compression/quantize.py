@@ -25,11 +25,11 @@ from engine.evaluate import score
 from engine.score_table import FP32, INT8
 from engine.segmenter import Segmenter
 from engine.spec import Model
-from train.accuracy_control import Judge, put_back, restore
-from train.candidate import Candidate, opened
+from train.compression.accuracy_control import Judge, put_back, restore
+from train.compression.candidate import Candidate, opened
+from train.compression.ptq import KNOWN, Choices, describe, quantize_ir
+from train.compression.trail import Trail, choose, reason
 from train.data import CALIBRATION_IMAGES, HashedPet, read_trainval, split
-from train.ptq import KNOWN, Choices, describe, quantize_ir
-from train.trail import Trail, choose, reason
 
 HELP = {
     "preset": "activations asymmetric where they need it, or never",

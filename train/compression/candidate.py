@@ -12,8 +12,8 @@ from engine.evaluate import score
 from engine.score_table import FP32, INT8
 from engine.segmenter import Segmenter
 from engine.spec import Model, ModelSpec
+from train.compression.scores import JUDGED, drops, read_scores, worst_drop
 from train.export import describe_artefact
-from train.scores import JUDGED, drops, read_scores, worst_drop
 
 KEPT = ("binary", "trimap", "species")  # of the validation scores, in model.json
 
@@ -32,7 +32,7 @@ class Candidate:
         size_mb: of the IR.
         executes: the precision that the convolutions really execute in.
         reports: the evaluation reports of FP32 and INT8, by artefact.
-        drop: in points of IoU, by the names of `train.scores.SCORES`.
+        drop: in points of IoU, by the names of `train.compression.scores.SCORES`.
     """
 
     def __init__(self, quantized: ov.Model, model: Model, pets: list[Pet], fp32: dict, folder: Path) -> None:

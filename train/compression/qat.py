@@ -20,9 +20,9 @@ from engine.errors import InferenceError, InputError
 from engine.images import read_picture
 from engine.segmenter import preprocess
 from engine.spec import Model
+from train.compression.finishing import finish, load_network, save_weights
+from train.compression.ptq import KNOWN, quiet
 from train.data import HashedPet, PetPictures, open_cache, split
-from train.finishing import finish, load_network, save_weights
-from train.ptq import KNOWN, quiet
 from train.validation import validate
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from engine.errors import InputError
 from engine.spec import ArtefactSpec
-from train.ptq import Choices, describe
-from train.scores import drops, read_scores, worst_drop
-from train.trail import Row, Trail, choose, reason
+from train.compression.ptq import Choices, describe
+from train.compression.scores import drops, read_scores, worst_drop
+from train.compression.trail import Row, Trail, choose, reason
 
 FP32 = {"binary": 0.9, "mean image": 0.9, "trimap": 0.8, "species": 0.95, "boundary": 0.6}
 

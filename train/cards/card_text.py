@@ -7,7 +7,7 @@ from pathlib import Path
 from engine.score_table import INT8
 from engine.spec import ModelSpec
 from train import recipe
-from train.score_text import by_species_text, calibration_text, filled, robustness_section, score_table
+from train.cards.score_text import by_species_text, calibration_text, filled, robustness_section, score_table
 
 OFFICIAL_TEST = 3669  # photos of the test split, torchvision.datasets.OxfordIIITPet
 SOURCES = {

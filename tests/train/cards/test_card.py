@@ -12,9 +12,9 @@ from engine.metrics import HEADLINES
 from engine.score_table import FP32, INT8, committed_models
 from engine.spec import Model, ModelSpec, sha256_of
 from train.__main__ import main
-from train.card import refuse_calibrated, rounded
-from train.card_text import fit_command, quantization_words, render
-from train.score_text import score_table
+from train.cards.card import refuse_calibrated, rounded
+from train.cards.card_text import fit_command, quantization_words, render
+from train.cards.score_text import score_table
 
 
 @pytest.fixture

@@ -32,12 +32,12 @@ from engine.latency import compare_all, measure
 from engine.score_table import FP32
 from engine.segmenter import Segmenter, preprocess
 from engine.spec import Model
-from train.candidate import opened
+from train.compression.candidate import opened
+from train.compression.finishing import finish, load_network, save_weights
+from train.compression.ptq import quiet
+from train.compression.scores import SCORES, drops, read_scores
 from train.data import HashedPet, PetPictures, open_cache, read_trainval, split
 from train.export import forget_sources, write_openvino
-from train.finishing import finish, load_network, save_weights
-from train.ptq import quiet
-from train.scores import SCORES, drops, read_scores
 
 MODES = {"global": "UNSTRUCTURED_MAGNITUDE_GLOBAL", "local": "UNSTRUCTURED_MAGNITUDE_LOCAL"}
 DENSE = "unpruned"
@@ -67,7 +67,7 @@ class Row:
         sparsity: share of zeros among the weights that can be pruned.
         size_mb: of the IR.
         zip_mb: of the IR in a zip file.
-        scores: 0 to 1, by the names of `train.scores.SCORES`.
+        scores: 0 to 1, by the names of `train.compression.scores.SCORES`.
         drop: in points.
         layers: sparsity by weight tensor.
         speed: how many times as fast as the unpruned one: "median", "ci95", "verdict".

@@ -7,11 +7,11 @@ import openvino as ov
 import pytest
 
 from engine.errors import InferenceError
-from train import compare
 from train.__main__ import main
-from train.compare import combination, factors, one_at_a_time
-from train.ptq import KNOWN, Choices
-from train.trail import Row, Trail
+from train.compression import compare
+from train.compression.compare import combination, factors, one_at_a_time
+from train.compression.ptq import KNOWN, Choices
+from train.compression.trail import Row, Trail
 
 
 @pytest.fixture

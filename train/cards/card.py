@@ -20,8 +20,8 @@ from engine.files import write_aside
 from engine.robustness import SHOWN, STEPS, measure_robustness
 from engine.score_table import FP32, INT8, ModelScores, score_models
 from engine.spec import Model, ModelSpec
-from train import gate
-from train.card_text import render
+from train.cards import gate
+from train.cards.card_text import render
 from train.data import test_hashes
 
 # Of an evaluation, what model.json keeps for every artefact, and what for the one that is shown.

@@ -9,10 +9,11 @@ from torch import nn
 
 from engine.errors import InferenceError, InputError
 from engine.spec import Model
-from train import checkpoint, export, prune, qat
+from train import checkpoint, export
 from train.__main__ import main
+from train.compression import prune, qat
+from train.compression.finishing import finish, load_network, save_weights
 from train.data import PetPictures, open_cache, split
-from train.finishing import finish, load_network, save_weights
 
 
 class Colours(nn.Module):

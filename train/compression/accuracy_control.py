@@ -18,9 +18,9 @@ from engine.metrics import PetScores, PhotoCounts
 from engine.postprocess import mask_from_logits, trimap_from_logits
 from engine.segmenter import preprocess
 from engine.spec import ModelSpec
+from train.compression.ptq import Choices, calibration_dataset, describe, nncf_arguments, quiet
+from train.compression.scores import drops, read_scores, worst_drop
 from train.data import HashedPet
-from train.ptq import Choices, calibration_dataset, describe, nncf_arguments, quiet
-from train.scores import drops, read_scores, worst_drop
 
 AS_FP32 = 100.0  # NNCF's metric of the FP32 model; not 0, which NNCF divides by
 RANKING_PICTURES = 48  # that groups of layers are ranked by; NNCF takes those that INT8 harms most

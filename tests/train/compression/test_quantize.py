@@ -9,10 +9,10 @@ import pytest
 
 from engine.errors import InferenceError, InputError
 from engine.spec import Model
-from train import quantize
 from train.__main__ import main
-from train.ptq import KNOWN, Choices, nncf_arguments, quantize_ir
-from train.trail import Row, Trail
+from train.compression import quantize
+from train.compression.ptq import KNOWN, Choices, nncf_arguments, quantize_ir
+from train.compression.trail import Row, Trail
 
 SCORES = ("binary", "mean image", "trimap", "species", "boundary")
 
