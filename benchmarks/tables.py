@@ -28,6 +28,7 @@ def blocks(specs: list[ModelSpec], result: dict, others: list[dict], smoothing: 
     return {
         "machine": machine_block(result),
         "scores": score_table(specs),
+        "sizes": size_table(specs, result),
         "backends": backend_table(result["benchmark"]),
         "goals": goal_table(result),
         "startup": startup_table(result["benchmark"]),
@@ -103,6 +104,30 @@ def backend_table(benchmark: dict) -> str:
     return "\n".join(rows)
 
 
+def size_table(specs: list[ModelSpec], result: dict) -> str:
+    """What a model costs beside what it gets right, in INT8."""
+    rows = [
+        "| model | parameters | multiply-adds | binary IoU | INT8 | masks a second | against its OpenVINO FP32 |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for spec in specs:
+        times = next((result[key] for key in ("benchmark", "large") if is_of(result.get(key), spec)), None)
+        cost = "| not measured on this machine yet: `make numbers` | | |"
+        if times:
+            entry = times["backends"][INT8]
+            ratio = ratio_text(times["ratios"][f"openvino-fp32/{INT8}"])
+            cost = f"| {entry['latency_ms']['median']:.1f} ms | {entry['throughput_fps']:.0f} | {ratio} |"
+        iou = spec.artefacts["openvino-int8.xml"].metrics["binary"]["dataset_iou"]
+        millions, gmacs = spec.network["parameters"] / 1e6, spec.network["gmacs"]
+        rows.append(f"| {spec.name} | {millions:.2f} M | {gmacs:.2f} G | {iou:.4f} {cost}")
+    return "\n".join(rows)
+
+
+def is_of(benchmark: dict | None, spec: ModelSpec) -> bool:
+    """Whether a benchmark timed this model, whatever its weights."""
+    return benchmark is not None and benchmark["model"]["name"] == spec.name
+
+
 def startup_table(benchmark: dict) -> str:
     rows = [
         "| backend | import | load | compile | first call | memory after it | peak | file |",
@@ -142,6 +167,9 @@ def goal_table(result: dict) -> str:
     ratio_goal("INT8 against torch.compile: 1.5x", f"torch-compile/{INT8}", 1.5)
     fps = [run["backends"][INT8]["throughput_fps"] for run in (once, again)]
     rows.append(f"| INT8, masks a second: 100 | {fps[0]:.0f} | {fps[1]:.0f} | {yes(min(fps) >= 100)} |")
+    if "large" in result:
+        fps = result["large"]["backends"][INT8]["throughput_fps"]
+        rows.append(f"| fastsegnet-large in INT8, masks a second: 20 | {fps:.0f} | | {yes(fps >= 20)} |")
     for mode, entry in result["rivals"]["benchmark_app"].items():
         rows.append(
             f"| the engine's cost over benchmark_app, {mode}: at most 5 % | {entry['cost']:.1%} | | "

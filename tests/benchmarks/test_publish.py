@@ -66,6 +66,30 @@ def test_the_worse_of_two_throughputs_counts():
     ]
 
 
+@pytest.mark.parametrize(("fps", "reached"), [(20.0, "yes"), (19.9, "**no**")])
+def test_the_larger_model_is_to_make_twenty_masks_a_second(fps, reached):
+    results = kept(result(2, 2, 2), result(2, 2, 2))
+    results["large"] = {"backends": {"openvino-int8": {"throughput_fps": fps}}}
+    assert goal(tables.goal_table(results), "fastsegnet-large in INT8")[-1] == reached
+
+
+def test_a_size_is_told_with_the_times_of_its_own_benchmark():
+    small, large = (Model.open(name).spec for name in committed_models())
+
+    def timed(name: str, ms: float) -> dict:
+        backend = {"latency_ms": {"median": ms}, "throughput_fps": 1000 / ms}
+        ratios = {"openvino-fp32/openvino-int8": result(1.5, 1.4, 1.6)}
+        return {"model": {"name": name}, "backends": {"openvino-int8": backend}, "ratios": ratios}
+
+    results = {"benchmark": timed(small.name, 5.0), "large": timed(large.name, 20.0)}
+    rows = tables.size_table([small, large], results).splitlines()[2:]
+    assert rows[0].startswith(f"| {small.name} | 2.36 M | ")
+    assert rows[0].endswith("| 5.0 ms | 200 | 1.5x [1.4, 1.6] |")
+    assert rows[1].endswith("| 20.0 ms | 50 | 1.5x [1.4, 1.6] |")
+    del results["large"]
+    assert "`make numbers`" in tables.size_table([small, large], results).splitlines()[3]
+
+
 @pytest.mark.parametrize(("cost", "reached"), [(0.049, "yes"), (0.051, "**no**"), (-0.01, "yes")])
 def test_the_engine_may_cost_five_percent(cost, reached):
     table = tables.goal_table(kept(result(2, 2, 2), result(2, 2, 2), cost))
