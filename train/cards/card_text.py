@@ -27,8 +27,8 @@ CITED = {
 }
 # Settings that the card tells in words, or that change nothing that is learnt.
 TOLD = (
-    "network", "encoder_weights", "initial_weights", "epochs", "batch_size", "size", "lovasz", "seed", "workers",
-    "precision",
+    "network", "encoder_weights", "initial_weights", "epochs", "batch_size", "size", "scenes", "lovasz", "seed",
+    "workers", "precision",
 )  # fmt: skip
 
 
@@ -119,15 +119,13 @@ On {spec.speed["machine"]}, from a decoded picture to its mask, by
 def training_section(spec: ModelSpec) -> str:
     """Data, settings, quantization, and the commands that do it again."""
     settings, quantization = spec.training["settings"], spec.training.get("quantization", {})
-    sources = (Path(source).name for source in settings["encoder_weights"].split(","))
     paragraph = (
         f"{spec.training['dataset']}. {spec.training['split']}. Choices were made on those; the test split gave the "
-        f"scores above. The encoder starts from "
-        f"{' and '.join(SOURCES.get(source, source) for source in sources)}{first_leg(settings)}. "
+        f"scores above. {start_words(settings)} "
         f"{settings['epochs']} epochs, batches of {settings['batch_size']}, {settings['size']} px, AdamW, cosine "
         f"schedule, {loss_words(settings)}, moving average of the weights.{other_settings(settings)} "
-        "The pictures are single photos and, about as often, scenes: collages, pets pasted on other grounds, grounds "
-        "without a pet."
+        f"The pictures are single photos and, {scene_words(settings)}, scenes: collages, pets pasted on other grounds, "
+        "grounds without a pet."
     )
     parts = [
         "## Training",
@@ -144,10 +142,22 @@ python -m train card --model models/{spec.name} --data ROOT
     return "\n\n".join(part for part in parts if part)
 
 
-def first_leg(settings: dict) -> str:
-    """Where the rest of the network starts from, if not from nothing."""
-    start = settings.get("initial_weights", "none")
-    return "" if start == "none" else f", the rest of the network from `{start}` (train/LOG.md says what that is)"
+def start_words(settings: dict) -> str:
+    """What the weights were before the run."""
+    first = settings.get("initial_weights", "none")
+    if settings["encoder_weights"] == "none" and first != "none":
+        return f"All weights start from `{first}` (train/LOG.md says what that is and whose weights came before)."
+    names = (Path(source).name for source in settings["encoder_weights"].split(","))
+    words = f"The encoder starts from {' and '.join(SOURCES.get(name, name) for name in names)}"
+    if first != "none":
+        words += f", the rest of the network from `{first}` (train/LOG.md says what that is)"
+    return f"{words}."
+
+
+def scene_words(settings: dict) -> str:
+    """How many of the training pictures are composed."""
+    share = settings.get("scenes")
+    return "about as often" if share is None else f"{share:.0%} of the time"
 
 
 def loss_words(settings: dict) -> str:

@@ -107,6 +107,27 @@ def test_a_card_of_another_architecture_says_so(spec):
     assert "python -m train quantize --model models/fastsegnet-large --data ROOT" in card
 
 
+def test_a_card_says_what_the_weights_were_before(spec):
+    def training(**settings: object) -> str:
+        return " ".join(render(with_settings(spec, **settings)).split())
+
+    assert "The encoder starts from nothing. " in training(encoder_weights="none")
+    assert "All weights start from `first.pt2` (train/LOG.md" in training(
+        encoder_weights="none", initial_weights="first.pt2"
+    )
+    assert (
+        "trained on ImageNet (Apache-2.0), as a torchvision state dict, the rest of the network from `first.pt2`"
+        in (training(encoder_weights="mobilenet_v2_imagenet.pth", initial_weights="first.pt2"))
+    )
+
+
+def test_a_card_says_how_often_scenes_were_shown(spec):
+    assert "The pictures are single photos and, about as often, scenes:" in " ".join(render(spec).split())
+    card = " ".join(render(with_settings(spec, scenes=0.3)).split())
+    assert "The pictures are single photos and, 30% of the time, scenes:" in card
+    assert "Other than" not in card
+
+
 def test_a_command_is_broken_between_options_only(spec):
     spec = with_settings(spec, learning_rate=0.0006, encoder_rate=0.5, warmup_epochs=0.5, ema_decay=0.99, dice=0.25)
     lines = fit_command(spec).splitlines()
