@@ -83,7 +83,7 @@ def test_without_a_teacher_all_is_all_but_that_variant():
 
 def test_an_unknown_variant_is_refused_before_anything_is_trained(ablation, tmp_path, capsys):
     assert ablation(tmp_path / "run", "--variants", "base,magic") == 2
-    assert "There is no variant 'magic'. Known: base, class-balance, dice" in capsys.readouterr().err
+    assert "There is no variant 'magic'. Known: base, border-species, class-balance, dice" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 
