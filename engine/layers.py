@@ -12,7 +12,7 @@ import numpy as np
 import openvino as ov
 
 from engine.backends import BACKENDS, PROFILED
-from engine.backends.openvino import COMPILE_OPTIONS, precision_name
+from engine.backends.openvino import COMPILE_OPTIONS, precision_of
 from engine.errors import InputError
 from engine.spec import Model
 
@@ -99,7 +99,7 @@ def layer(node: ov.Node, ms: float) -> Layer:
             [tuple(node.get_input_shape(i)) for i in range(node.get_input_size())],
             tuple(node.get_output_shape(0)),
         ),
-        precision=precision_name(text(node, "runtimePrecision")),
+        precision=precision_of(node),
         ms=ms,
         inputs=tuple(source.get_friendly_name() for source in sources if is_layer(source)),
     )

@@ -94,17 +94,28 @@ def executed_precision(compiled: ov.CompiledModel) -> str:
     """What the convolutions really execute in, the most frequent first: "INT8 (62 of 64 convolutions), FP32"."""
     counts: Counter[str] = Counter()
     for node in compiled.get_runtime_model().get_ops():
-        info = node.get_rt_info()
-        if info["layerType"].astype(str) in _ARITHMETIC:
-            counts[precision_name(info["runtimePrecision"].astype(str))] += 1
+        if node.get_rt_info()["layerType"].astype(str) in _ARITHMETIC:
+            counts[precision_of(node)] += 1
     (name, count), *others = counts.most_common()
     if not others:
         return name
     return f"{name} ({count} of {counts.total()} convolutions), {', '.join(other for other, _ in others)}"
 
 
-def precision_name(runtime_precision: str) -> str:
-    """A precision of the runtime model for a reader: "u8" is "INT8"."""
+def precision_of(node: ov.Node) -> str:
+    """What a node of the runtime model computes in, for a reader."""
+    info = node.get_rt_info()
+    return precision_name(info["runtimePrecision"].astype(str), info["primitiveType"].astype(str))
+
+
+def precision_name(runtime_precision: str, primitive: str) -> str:
+    """A precision of the runtime model for a reader: "u8" is "INT8".
+
+    Where weights are stored in 16 bits, the precision is said to be theirs, "f16", also where they are widened before
+    the arithmetic; the primitive's name, such as "brgconv_avx512_1x1_f32", tells.
+    """
+    if primitive.endswith("_f32"):
+        runtime_precision = "f32"
     names = {"u8": "INT8", "i8": "INT8", "f32": "FP32", "bf16": "BF16", "f16": "FP16"}
     return names.get(runtime_precision, runtime_precision)
 

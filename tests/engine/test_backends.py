@@ -11,7 +11,7 @@ from engine.backends import BACKENDS, PROFILED, Options, import_runtime, known, 
 from engine.backends import openvino as openvino_runtime
 from engine.backends.base import Backend
 from engine.backends.fake import FakeBackend
-from engine.backends.openvino import parallelism
+from engine.backends.openvino import parallelism, precision_name
 from engine.backends.torch_compile import pad_to
 from engine.dataset import read_split
 from engine.errors import ArtefactError, BackendUnavailableError, InferenceError, InputError
@@ -114,6 +114,26 @@ def test_a_backend_describes_what_runs(backend):
 def test_int8_says_that_it_executes_int8(segmenter_on):
     assert segmenter_on("openvino-int8").describe().precision.startswith("INT8")
     assert segmenter_on("openvino-fp32").describe().precision == "FP32"
+
+
+@pytest.mark.parametrize(
+    ("precision", "primitive", "name"),
+    [
+        ("f16", "brgconv_avx512_1x1_f32", "FP32"),  # weights of 16 bits, widened before the arithmetic
+        ("f16", "brgconv_avx512_core_fp16_f16", "FP16"),
+        ("f32", "undef_f32", "FP32"),
+        ("u8", "jit_avx512_I8", "INT8"),
+        ("bf16", "brgconv_avx512_bf16", "BF16"),
+        ("f64", "ref_any", "f64"),
+    ],
+)
+def test_a_precision_is_that_of_the_arithmetic(precision, primitive, name):
+    assert precision_name(precision, primitive) == name
+
+
+def test_a_model_whose_weights_have_16_bits_executes_fp32():
+    segmenter = Segmenter.open("fastsegnet-large", backend="openvino-fp32")
+    assert segmenter.describe().precision == "FP32"
 
 
 @pytest.mark.parametrize("name", EXACT[1:])
