@@ -18,7 +18,7 @@ from engine.metrics import PetScores, PhotoCounts
 from engine.postprocess import mask_from_logits, trimap_from_logits
 from engine.segmenter import preprocess
 from engine.spec import ModelSpec
-from train.compression.ptq import Choices, calibration_dataset, describe, nncf_arguments, quiet
+from train.compression.ptq import Choices, calibration_dataset, describe, nncf_arguments, quiet, read_folded
 from train.compression.scores import drops, read_scores, worst_drop
 from train.data import HashedPet
 
@@ -126,7 +126,7 @@ def restore(
         )
         try:
             return nncf.quantize_with_accuracy_control(
-                ov.Core().read_model(source),
+                read_folded(source),
                 calibration_dataset(calibration, spec.size_hw, choices),
                 nncf.Dataset(list(range(len(judge.pets)))),
                 judge,

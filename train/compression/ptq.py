@@ -13,6 +13,7 @@ import openvino as ov
 from engine.errors import InferenceError, InputError, unknown_name
 from engine.images import read_picture
 from engine.segmenter import preprocess
+from train.compression.folding import fold_weights
 from train.data import CALIBRATION_IMAGES, HashedPet
 
 # The values of each option; the first is the default.
@@ -100,7 +101,7 @@ def quantize_ir(
         InferenceError: NNCF failed.
     """
     with quiet(show) as nncf:
-        model = ov.Core().read_model(source)
+        model = read_folded(source)
         pictures = calibration_dataset(calibration, size_hw, choices)
         try:
             return nncf.quantize(model, pictures, **nncf_arguments(choices))
@@ -108,6 +109,13 @@ def quantize_ir(
             raise InferenceError(
                 f"NNCF failed with {describe(choices.changed())} ({type(exc).__name__}: {exc}). Choose otherwise."
             ) from exc
+
+
+def read_folded(source: Path) -> ov.Model:
+    """The FP32 IR, every convolution's weights one constant."""
+    model = ov.Core().read_model(source)
+    fold_weights(model)
+    return model
 
 
 def calibration_dataset(calibration: list[HashedPet], size_hw: tuple[int, int], choices: Choices):
