@@ -42,8 +42,6 @@ COMMANDS = {
     "picture_size": "benchmarks/picture_size.py",
     "video": "benchmarks/video.py",
 }
-# Model -> the command whose times go into its card.
-OF_CARDS = {"fastsegnet": "benchmark", "fastsegnet-large": "large"}
 # Those that take long and need Chromium: measured only when they are named.
 SOAKS = {
     "soak": "tests/soak/live_soak.py --minutes 10",
@@ -69,7 +67,7 @@ def main() -> None:
     others = [result for result in results if result is not latest]
     specs = [Model.open(name).spec for name in committed_models()]
     write(README, tables.blocks(specs, latest, others, json.loads(SMOOTHING.read_text())))
-    for model, name in OF_CARDS.items():
+    for model, name in tables.TIMED_BY.items():
         if name in latest:
             write_card(model, name, latest)
 

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
+from train.augment import BORDER
+
 LOVASZ_STRIDE = 2  # every second pixel of every second row: the loss is the same within noise at a quarter of the sort
 DICE_SMOOTH = 1.0  # pixels: a class that is neither there nor predicted costs nothing
-BORDER = 3
 NEAR = 4  # px: the side of the cells on which the pets beside a border pixel are looked for
 TINY = 1e-6  # a probability of 0 has no logarithm
 

@@ -8,6 +8,8 @@ its weights are no constant. Computed once, they are.
 import openvino as ov
 from openvino import opset13
 
+from engine.backends.openvino import COMPILE_OPTIONS
+
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
 
 
@@ -24,7 +26,7 @@ def fold_weights(model: ov.Model) -> int:
         weights = node.input_value(1)
         if weights.get_node().get_type_name() == "Constant" or not is_constant(weights.get_node()):
             continue
-        compiled = core.compile_model(ov.Model([weights], []), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        compiled = core.compile_model(ov.Model([weights], []), "CPU", COMPILE_OPTIONS)
         node.input(1).replace_source_output(opset13.constant(compiled([])[0].copy()).output(0))
         folded += 1
     return folded
