@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="ROOT", help="folder that holds oxford-iiit-pet/")
     parser.add_argument("--run", type=Path, default=Path("runs/fastsegnet"), help="folder of this run's files")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder of the decoded pictures")
-    parser.add_argument("--network", default="fastsegnet", help=f"one of: {', '.join(networks.NETWORKS)}")
+    parser.add_argument("--network", default="fastsegnet-cnn", help=f"one of: {', '.join(networks.NETWORKS)}")
     parser.add_argument("--encoder-weights", default="imagenet", metavar="imagenet|PATH|none")
     parser.add_argument(
         "--initial-weights", default="none", metavar="PATH|none", help="weights.pt or torch.pt2 to go on from"

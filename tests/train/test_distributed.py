@@ -121,6 +121,6 @@ def test_a_batch_that_does_not_split_is_refused(words, tmp_path):
 
 
 def test_one_process_exchanges_nothing():
-    network = networks.build("fastsegnet")
+    network = networks.build("fastsegnet-cnn")
     assert Processes().share(network) is network
     assert Processes().mean(0.25) == 0.25

@@ -101,12 +101,6 @@ def test_no_artefact_holds_a_path_of_this_machine(quantized, run):
         assert str(path).encode() not in data
 
 
-def test_a_network_has_at_most_two_and_a_half_million_parameters(exported):
-    parameters = sum(p.numel() for p in networks.build("fastsegnet").parameters())
-    assert parameters <= 2.5e6
-    assert Model.open(exported).spec.network["parameters"] == parameters
-
-
 def test_multiply_adds_are_counted_by_hand():
     # 8 x 8 outputs of 4 channels, 3 x 3 x 2 weights each: 64 * 4 * 18.
     class Pixels(torch.nn.Module):
@@ -133,7 +127,7 @@ def test_export_without_weights_is_refused(tmp_path, capsys):
 
 def test_an_artefact_of_other_weights_is_not_proved(exported):
     torch.manual_seed(1)
-    other = networks.build("fastsegnet").eval()
+    other = networks.build("fastsegnet-cnn").eval()
     with pytest.raises(InferenceError, match=r"torch.pt2 differs from the eager network by .* nothing was written"):
         prove(Model.open(exported), "torch.pt2", other)
 

@@ -126,7 +126,7 @@ def test_a_run_tells_the_epoch_in_one_line(fit, tmp_path, capsys):
 
 def test_training_changes_the_weights(run):
     torch.manual_seed(0)
-    fresh = networks.build("fastsegnet").state_dict()
+    fresh = networks.build("fastsegnet-cnn").state_dict()
     trained = state_dict(run)
     assert trained.keys() == fresh.keys()
     assert not torch.equal(trained["segmentation_head.2.weight"], fresh["segmentation_head.2.weight"])
@@ -264,18 +264,18 @@ def test_encoder_weights_of_another_network_are_refused(tmp_path):
     path = tmp_path / "resnet.pth"
     torch.save({"layer1.weight": torch.zeros(3)}, path)
     with pytest.raises(InputError, match=r"(\d+) of \1 tensors are missing .* Expected torchvision's MobileNetV2"):
-        networks.load_encoder_weights(networks.build("fastsegnet"), str(path))
+        networks.load_encoder_weights(networks.build("fastsegnet-cnn"), str(path))
 
 
 def test_encoder_weights_that_are_no_weights_are_refused(tmp_path):
     path = tmp_path / "letter.pth"
     path.write_text("Dear cat,")
     with pytest.raises(InputError, match=r"letter.pth is no file of weights that torch can load"):
-        networks.load_encoder_weights(networks.build("fastsegnet"), str(path))
+        networks.load_encoder_weights(networks.build("fastsegnet-cnn"), str(path))
 
 
 def test_encoder_weights_are_loaded_by_their_torchvision_names(tmp_path):
-    source, target = networks.build("fastsegnet"), networks.build("fastsegnet")
+    source, target = networks.build("fastsegnet-cnn"), networks.build("fastsegnet-cnn")
     path = tmp_path / "mobilenet.pth"
     torch.save({f"features.{key}": value for key, value in source.encoder.state_dict().items()}, path)
     networks.load_encoder_weights(target, str(path))

@@ -1,4 +1,4 @@
-"""Both networks give every pixel its logits; pretrained weights and those of another run go where they fit."""
+"""Every network gives every pixel its logits; pretrained weights and those of another run go where they fit."""
 
 from pathlib import Path
 
@@ -10,14 +10,14 @@ from torchvision.models import mobilenet_v2
 from engine.errors import InputError
 from train import networks
 from train.networks import take_over
-from train.networks.fastsegnet import PixelShuffle
+from train.networks.fastsegnet_cnn import PixelShuffle
 from train.networks.vision_transformer import VisionTransformer, from_torchvision
 
 
 @pytest.fixture(scope="module")
 def network() -> torch.nn.Module:
     torch.manual_seed(0)
-    return networks.build("fastsegnet").eval()
+    return networks.build("fastsegnet-cnn").eval()
 
 
 @torch.inference_mode()
@@ -27,14 +27,16 @@ def test_there_are_logits_for_every_pixel_of_the_picture(name):
     assert network(torch.zeros(2, 64, 96, 3, dtype=torch.uint8)).shape == (2, 4, 64, 96)
 
 
-@pytest.mark.parametrize(("name", "most"), [("fastsegnet", 2.5e6), ("fastsegnet-large", 6e6)])
+@pytest.mark.parametrize(
+    ("name", "most"), [("fastsegnet", 2.5e6), ("fastsegnet-cnn", 2.5e6), ("fastsegnet-large", 6e6)]
+)
 def test_a_network_is_as_small_as_promised(name, most):
     assert sum(parameter.numel() for parameter in networks.build(name).parameters()) <= most
 
 
 @torch.inference_mode()
 def test_the_head_gives_each_pixel_of_a_block_its_own_logit():
-    network = networks.build("fastsegnet").eval()
+    network = networks.build("fastsegnet-cnn").eval()
     last = network.segmentation_head[2]
     last.weight.zero_()
     last.bias.copy_(torch.arange(64.0))
@@ -45,7 +47,7 @@ def test_the_head_gives_each_pixel_of_a_block_its_own_logit():
 
 
 def test_weights_that_fit_are_taken_over(network):
-    target = networks.build("fastsegnet")
+    target = networks.build("fastsegnet-cnn")
     count = len(network.state_dict())
     assert take_over(target, network.state_dict()) == f"took over {count} of {count} tensors"
     for name, value in target.state_dict().items():
@@ -53,7 +55,7 @@ def test_weights_that_fit_are_taken_over(network):
 
 
 def test_what_does_not_fit_stays_as_it_was_and_is_named(network):
-    target = networks.build("fastsegnet", num_classes=3)
+    target = networks.build("fastsegnet-cnn", num_classes=3)
     before = {name: value.clone() for name, value in target.state_dict().items()}
     count = len(before)
     head = "segmentation_head.2"
@@ -87,7 +89,7 @@ def torchvision_transformer() -> TorchvisionTransformer:
 
 @torch.inference_mode()
 def test_the_transformer_computes_what_torchvisions_does(torchvision_transformer):
-    ours = VisionTransformer(192, num_heads=3, num_blocks=12).eval()
+    ours = VisionTransformer(192, num_heads=3).eval()
     ours.load_state_dict(from_torchvision(torchvision_transformer.state_dict()))
     pixels = torch.randn(1, 3, 224, 224)
     tokens = torchvision_transformer._process_input(pixels)
@@ -110,7 +112,7 @@ def test_each_file_of_pretrained_weights_goes_to_its_part(torchvision_transforme
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("fastsegnet", "MobileNetV2"), ("fastsegnet-large", "VisionTransformer")]
+    ("name", "expected"), [("fastsegnet-cnn", "MobileNetV2"), ("fastsegnet-large", "VisionTransformer")]
 )
 def test_pretrained_weights_of_another_network_are_refused(name, expected, tmp_path: Path):
     path = tmp_path / "other.pth"

@@ -42,7 +42,7 @@ def test_without_decay_the_average_is_the_weights():
 
 
 def test_pretrained_parts_learn_slower_and_vectors_do_not_decay():
-    network = networks.build("fastsegnet")
+    network = networks.build("fastsegnet-cnn")
     groups = make_optimizer(network, OPTIONS).param_groups
     rates = {id(parameter): (group["lr"], group["weight_decay"]) for group in groups for parameter in group["params"]}
     wanted = {
@@ -58,7 +58,7 @@ def test_pretrained_parts_learn_slower_and_vectors_do_not_decay():
 
 
 def test_frozen_blocks_are_left_out_of_the_optimizer():
-    network = networks.build("fastsegnet")
+    network = networks.build("fastsegnet-cnn")
     assert len(frozen_blocks(network, 4)) == 4
     learnt = {id(p) for group in make_optimizer(network, OPTIONS).param_groups for p in group["params"]}
     named = dict(network.named_parameters())
@@ -69,4 +69,4 @@ def test_frozen_blocks_are_left_out_of_the_optimizer():
 
 def test_more_blocks_than_there_are_cannot_be_frozen():
     with pytest.raises(InputError, match=r"--freeze is 19, but the network's encoder has 18 blocks. Give fewer"):
-        frozen_blocks(networks.build("fastsegnet"), 19)
+        frozen_blocks(networks.build("fastsegnet-cnn"), 19)

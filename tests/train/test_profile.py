@@ -59,7 +59,7 @@ def test_the_parts_of_a_network_add_up_to_the_whole(name):
 
 
 def test_convolutions_are_counted_as_their_outputs_times_their_weights():
-    network, expected = networks.build("fastsegnet").eval(), 0
+    network, expected = networks.build("fastsegnet-cnn").eval(), 0
 
     def count(layer: nn.Conv2d, _inputs: tuple, output: torch.Tensor) -> None:
         nonlocal expected
@@ -73,9 +73,9 @@ def test_convolutions_are_counted_as_their_outputs_times_their_weights():
 
 def test_profile_prints_a_table_and_writes_it(tmp_path, capsys):
     path = tmp_path / "profile.json"
-    assert main(["profile", "--network", "fastsegnet", "--size", "64", "--batch", "2", "--json", str(path)]) == 0
+    assert main(["profile", "--network", "fastsegnet-cnn", "--size", "64", "--batch", "2", "--json", str(path)]) == 0
     figures = json.loads(path.read_text())
-    assert figures["multiply_adds"] == 2 * multiply_adds(networks.build("fastsegnet"), 64)
+    assert figures["multiply_adds"] == 2 * multiply_adds(networks.build("fastsegnet-cnn"), 64)
     assert f"| all | | {figures['parameters']:,} |" in capsys.readouterr().out
     assert [part["name"] for part in figures["parts"]][-1] == "segmentation_head"
 

@@ -35,7 +35,7 @@ def opened(source: object, side: int | None = None) -> Teacher:
 @torch.no_grad()
 def test_a_run_teaches_what_its_network_answers(run, images):
     weights = checkpoint.load(run / "weights.pt")
-    network = networks.build("fastsegnet").eval()
+    network = networks.build("fastsegnet-cnn").eval()
     network.load_state_dict(weights["state_dict"])
     taught = opened(run / "weights.pt")(images, 64)  # the run's own size is 64 px
     torch.testing.assert_close(taught, network(images).softmax(1))
@@ -159,7 +159,7 @@ def test_a_file_of_other_weights_is_refused(run, tmp_path):
 def test_a_run_of_other_classes_is_refused(run, tmp_path):
     weights = checkpoint.load(run / "weights.pt")
     weights["options"]["num_classes"] = 3
-    weights["state_dict"] = networks.build("fastsegnet", num_classes=3).state_dict()
+    weights["state_dict"] = networks.build("fastsegnet-cnn", num_classes=3).state_dict()
     checkpoint.save(weights, tmp_path / "weights.pt")
     with pytest.raises(InputError, match=r"it has 3 classes; expected background, cat, dog, border"):
         opened(tmp_path)

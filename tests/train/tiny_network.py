@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from train import networks
 from train.__main__ import main
-from train.networks.fastsegnet import conv_bn_relu
+from train.networks.fastsegnet_cnn import conv_bn_relu
 from train.networks.normalization import Normalize
 
 

@@ -21,10 +21,8 @@ SOURCES = {
     "none": "nothing",
 }
 MOBILENET = 'Sandler et al., "MobileNetV2", CVPR 2018. Yu et al., "BiSeNet", ECCV 2018.'
-CITED = {
-    "fastsegnet": MOBILENET,
-    "fastsegnet-large": f'Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021. {MOBILENET}',
-}
+TRANSFORMER = f'Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021. {MOBILENET}'
+CITED = {"fastsegnet": TRANSFORMER, "fastsegnet-large": TRANSFORMER, "fastsegnet-cnn": MOBILENET}
 # Settings that the card tells in words, or that change nothing that is learnt.
 TOLD = (
     "network", "encoder_weights", "initial_weights", "epochs", "batch_size", "size", "scenes", "lovasz", "seed",

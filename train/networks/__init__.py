@@ -1,5 +1,7 @@
 """The architectures that `python -m train fit --network NAME` knows; one file each."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -7,11 +9,15 @@ from torch import nn
 from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
 
 from engine.errors import InputError, unknown_name
-from train.networks.fastsegnet import FastSegNet
-from train.networks.fastsegnet_large import FastSegNetLarge
+from train.networks.fastsegnet import SMALL_MLP_CHANNELS, FastSegNet
+from train.networks.fastsegnet_cnn import FastSegNetCNN
 from train.networks.vision_transformer import from_torchvision
 
-NETWORKS: dict[str, type[nn.Module]] = {"fastsegnet": FastSegNet, "fastsegnet-large": FastSegNetLarge}
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "fastsegnet": partial(FastSegNet, mlp_channels=SMALL_MLP_CHANNELS),
+    "fastsegnet-large": FastSegNet,
+    "fastsegnet-cnn": FastSegNetCNN,
+}
 
 
 def build(name: str, **options: object) -> nn.Module:

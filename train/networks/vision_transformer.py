@@ -10,6 +10,7 @@ from torch.nn import functional
 
 PATCH = 16
 PRETRAINED_GRID = 14  # patches a side of the pictures that the weights were trained on
+PRETRAINED_MLP_CHANNELS = 12 * (768,)  # of the twelve blocks of size tiny
 TORCHVISION_BLOCK = "encoder.layers.encoder_layer_"
 TORCHVISION_NAMES = {
     "conv_proj.weight": "patches.weight",
@@ -46,12 +47,12 @@ class Attention(nn.Module):
 class Block(nn.Module):
     """Attention and a perceptron, each after a layer norm and beside a shortcut."""
 
-    def __init__(self, channels: int, num_heads: int) -> None:
+    def __init__(self, channels: int, num_heads: int, mlp_channels: int) -> None:
         super().__init__()
         self.ln_1 = nn.LayerNorm(channels, eps=1e-6)
         self.self_attention = Attention(channels, num_heads)
         self.ln_2 = nn.LayerNorm(channels, eps=1e-6)
-        self.mlp = nn.Sequential(nn.Linear(channels, 4 * channels), nn.GELU(), nn.Linear(4 * channels, channels))
+        self.mlp = nn.Sequential(nn.Linear(channels, mlp_channels), nn.GELU(), nn.Linear(mlp_channels, channels))
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         tokens = tokens + self.self_attention(self.ln_1(tokens))
@@ -64,26 +65,32 @@ class VisionTransformer(nn.Module):
     Args:
         channels: of the tokens.
         num_heads: of the attention.
-        num_blocks: how deep.
+        mlp_channels: width of each block's perceptron; as many blocks as widths.
     """
 
-    def __init__(self, channels: int = 192, num_heads: int = 3, num_blocks: int = 12) -> None:
+    def __init__(
+        self, channels: int = 192, num_heads: int = 3, mlp_channels: tuple[int, ...] = PRETRAINED_MLP_CHANNELS
+    ) -> None:
         super().__init__()
         self.patches = nn.Conv2d(3, channels, PATCH, PATCH)
         self.class_token = nn.Parameter(torch.zeros(1, 1, channels))
         self.class_position = nn.Parameter(torch.zeros(1, 1, channels))
         self.positions = nn.Parameter(torch.zeros(1, channels, PRETRAINED_GRID, PRETRAINED_GRID))
-        self.blocks = nn.Sequential(*(Block(channels, num_heads) for _ in range(num_blocks)))
+        self.blocks = nn.Sequential(*(Block(channels, num_heads, width) for width in mlp_channels))
         self.norm = nn.LayerNorm(channels, eps=1e-6)
+
+    def embed(self, pixels: torch.Tensor) -> torch.Tensor:
+        """The tokens before the first block: float32 (N, 1 + H / 16 * W / 16, channels), the class token first."""
+        patches = self.patches(pixels)
+        positions = functional.interpolate(self.positions, size=patches.shape[2:], mode="bilinear", align_corners=False)
+        tokens = (patches + positions).flatten(2).transpose(1, 2)
+        first = (self.class_token + self.class_position).expand(tokens.shape[0], -1, -1)
+        return torch.cat([first, tokens], dim=1)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """float32 (N, 3, H, W), normalised, to float32 (N, channels, H / 16, W / 16)."""
-        patches = self.patches(pixels)
-        height, width = patches.shape[2:]
-        positions = functional.interpolate(self.positions, size=(height, width), mode="bilinear", align_corners=False)
-        tokens = (patches + positions).flatten(2).transpose(1, 2)
-        first = (self.class_token + self.class_position).expand(tokens.shape[0], -1, -1)
-        tokens = self.norm(self.blocks(torch.cat([first, tokens], dim=1)))[:, 1:]
+        tokens = self.norm(self.blocks(self.embed(pixels)))[:, 1:]
+        height, width = (side // PATCH for side in pixels.shape[2:])
         return tokens.transpose(1, 2).reshape(-1, tokens.shape[2], height, width)
 
 

@@ -88,7 +88,7 @@ def test_several_models_are_told_apart_in_one_table(spec):
 
 
 def test_a_card_names_what_is_not_by_default(spec):
-    card = render(with_settings(spec, focal=2.0, teacher="deeplab.pth", network="fastsegnet"))
+    card = render(with_settings(spec, focal=2.0, teacher="deeplab.pth", network="fastsegnet-cnn"))
     assert "Other than by default: focal 2.0, teacher deeplab.pth." in card
     assert "Other than" not in render(spec)
 

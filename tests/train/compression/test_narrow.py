@@ -1,0 +1,142 @@
+"""A smaller network out of a trained one: which neurons go, what the others make up for, and what is refused."""
+
+import pytest
+import torch
+from torch import nn
+
+from engine.errors import InputError
+from train import networks
+from train.__main__ import main
+from train.compression.narrow import chosen_blocks, least_squares, moments, most_useful, narrow
+from train.networks.vision_transformer import Block, VisionTransformer
+
+
+def transformer_network(widths: tuple[int, ...]) -> nn.Module:
+    """A normalisation, a transformer and a head: as little as `narrow` needs."""
+    network = nn.Module()
+    network.normalize = lambda batch: batch.permute(0, 3, 1, 2).float() / 127.5 - 1
+    network.transformer = VisionTransformer(16, num_heads=2, mlp_channels=widths)
+    network.head = nn.Linear(16, 4)
+    return network.eval()
+
+
+@pytest.fixture
+def large() -> nn.Module:
+    torch.manual_seed(0)
+    return transformer_network((32, 32, 32))
+
+
+@pytest.fixture
+def pixels() -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return [torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8, generator=generator) for _ in range(12)]
+
+
+def test_as_wide_as_before_is_the_same_network(large, pixels):
+    torch.manual_seed(2)
+    same = transformer_network((32, 32, 32))
+    errors = narrow(large, same, [0, 1, 2], pixels)
+    assert max(errors) < 1e-4
+    batch = large.normalize(pixels[0])
+    torch.testing.assert_close(same.transformer(batch), large.transformer(batch), rtol=1e-2, atol=1e-2)
+    assert torch.equal(same.head.weight, large.head.weight)
+
+
+def test_the_source_stays_as_it_is(large, pixels):
+    before = {name: value.clone() for name, value in large.state_dict().items()}
+    narrow(large, transformer_network((8, 8)), [0, 2], pixels)
+    assert all(torch.equal(value, before[name]) for name, value in large.state_dict().items())
+
+
+def test_neurons_that_do_nothing_go_first(large, pixels):
+    used = [1, 5, 8, 13, 21, 30]
+    for block in large.transformer.blocks:
+        idle = [neuron for neuron in range(32) if neuron not in used]
+        block.mlp[2].weight.data[:, idle] = 0
+    small = transformer_network((6, 6, 6))
+    assert max(narrow(large, small, [0, 1, 2], pixels)) < 1e-4
+    for ours, theirs in zip(small.transformer.blocks, large.transformer.blocks, strict=True):
+        assert torch.equal(ours.mlp[0].weight, theirs.mlp[0].weight[used])
+
+
+def test_neurons_that_say_the_same_are_made_up_for(large, pixels):
+    for block in large.transformer.blocks:
+        first = block.mlp[0]
+        first.weight.data[16:], first.bias.data[16:] = first.weight.data[:16], first.bias.data[:16]
+    small = transformer_network((16, 16, 16))
+    # Their weights are added, not lost: leaving out half of what a block adds would show.
+    assert max(narrow(large, small, [0, 1, 2], pixels)) < 1e-3
+
+
+def test_a_block_that_is_left_out_is_made_up_for_by_the_one_before(large, pixels):
+    for layer in (large.transformer.blocks[1].self_attention.out_proj, large.transformer.blocks[1].mlp[2]):
+        layer.weight.data.zero_()
+        layer.bias.data.fill_(3.0)  # the block adds 6 to every feature, which a bias can do
+    shorter = transformer_network((32, 32))
+    assert max(narrow(large, shorter, [0, 2], pixels)) < 1e-4
+    shift = shorter.transformer.blocks[0].mlp[2].bias - large.transformer.blocks[0].mlp[2].bias
+    torch.testing.assert_close(shift, torch.full((16,), 6.0), rtol=0.05, atol=0.05)
+
+
+def test_what_is_left_out_costs_least():
+    # Three neurons that never fire together, and no constant: leaving one out costs its own share and no other.
+    squares = torch.diag(torch.tensor([4.0, 1.0, 9.0, 1.0], dtype=torch.float64))
+    products = torch.tensor([[4.0], [3.0], [3.0], [0.0]], dtype=torch.float64)
+    # Weights 1, 3, 1/3; the squared error grows by product ** 2 / square: 4, 9, 1.
+    assert most_useful(squares, products, 3) == [0, 1, 2]
+    assert most_useful(squares, products, 2)[-1] <= 2
+    torch.testing.assert_close(
+        least_squares(squares, products, [0, 1]), torch.tensor([[1.0], [3.0], [0.0]], dtype=torch.float64)
+    )
+
+
+def test_sums_are_over_all_tokens_of_all_pictures():
+    torch.manual_seed(0)
+    block = Block(8, 2, 4)
+    tokens = [torch.randn(1, 5, 8), torch.randn(1, 7, 8)]
+    with torch.inference_mode():
+        squares, products = moments(block, tokens, [2 * part for part in tokens])
+        active = block.mlp[1](block.mlp[0](block.ln_2(torch.cat(tokens, dim=1))))[0].double()
+    wanted = active.T @ active
+    ridge = 1e-4 * torch.cat([wanted.diagonal(), torch.tensor([12.0]).double()])[:-1].mean()
+    torch.testing.assert_close(squares[:4, :4] - torch.eye(4) * ridge, wanted, rtol=1e-4, atol=1e-4)
+    assert squares[4, 4].item() == pytest.approx(12 + ridge.item())
+    torch.testing.assert_close(products[:4], active.T @ torch.cat(tokens, dim=1)[0].double(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("text", ["0,1", "0,1,1", "2,1,0", "0,1,3", "-1,1,2", "a,b,c", ""])
+def test_blocks_that_are_none_are_refused(large, text):
+    with pytest.raises(InputError, match=r"--blocks is .*; expected 3 rising numbers from 0 to 2"):
+        chosen_blocks(text, large, transformer_network((8, 8, 8)))
+
+
+def test_a_wider_block_is_refused(large):
+    with pytest.raises(InputError, match=r"to be 40 wide, but block 2 of the larger network has 32"):
+        chosen_blocks("0,2", large, transformer_network((8, 40)))
+
+
+def test_a_network_without_a_transformer_is_refused(large):
+    with pytest.raises(InputError, match="one of these has none"):
+        chosen_blocks("0,1,2", large, networks.build("fastsegnet-cnn"))
+
+
+def test_the_command_makes_weights_that_fit_takes(shared_dataset, cache, tmp_path, capsys):
+    arguments = [
+        *("narrow", "--data", shared_dataset, "--cache", cache, "--run", tmp_path / "narrow", "--size", "64"),
+        *("--subset-size", "2"),
+    ]
+    assert main([*map(str, arguments), "--blocks", "0,8", "--network", "fastsegnet"]) == 2
+    assert "expected 7 rising numbers from 0 to 8" in capsys.readouterr().err
+    assert main(list(map(str, arguments))) == 0
+    said = capsys.readouterr().out
+    assert "fastsegnet-large: 4.45 M parameters; on validation binary 0." in said
+    assert "fastsegnet: 2.49 M parameters; on validation binary 0." in said
+    assert main(list(map(str, arguments))) == 2
+    assert "is there already. Name another --run." in capsys.readouterr().err
+    fit = [
+        *("fit", "--data", shared_dataset, "--cache", cache, "--run", tmp_path / "run", "--network", "fastsegnet"),
+        *("--encoder-weights", "none", "--initial-weights", tmp_path / "narrow" / "weights.pt", "--size", "32"),
+        *("--normalization", "symmetric", "--epochs", "1", "--batch-size", "4", "--limit", "4", "--workers", "0"),
+    ]
+    assert main(list(map(str, fit))) == 0
+    assert "took over 245 of 245 tensors" in capsys.readouterr().out
