@@ -223,12 +223,13 @@ def picture_table(result: dict) -> str:
 
 
 def machines_table(results: list[dict]) -> str:
-    rows = ["| machine | FP32 | INT8 | INT8 against FP32 | against eager PyTorch |", "|---|---|---|---|---|"]
+    rows = ["| machine | model | FP32 | INT8 | INT8 against FP32 | against eager PyTorch |", f"|{6 * '---|'}"]
     for result in results:
         once = result["benchmark"]
+        model = f"{once['model']['name']} {once['model']['version']}"
         fp32, int8 = (once["backends"][name]["latency_ms"]["median"] for name in ("openvino-fp32", INT8))
         rows.append(
-            f"| {machine_words(result['machine'])} | {fp32:.1f} ms | {int8:.1f} ms "
+            f"| {machine_words(result['machine'])} | {model} | {fp32:.1f} ms | {int8:.1f} ms "
             f"| {ratio_text(once['ratios'][f'openvino-fp32/{INT8}'])} | {ratio_text(once['ratios'][f'torch/{INT8}'])} |"
         )
     return "\n".join(rows)
@@ -252,7 +253,9 @@ def live_table(result: dict) -> str:
             f"| {each['memory growth, %']:+.1f} % |"
         )
     goals = [f"{goal}: {yes(reached)}" for goal, reached in runs["one viewer"]["goals"].items()]
-    return "\n".join([*rows, "", f"Ten minutes each, by `make soak`. The goals of one viewer: {'; '.join(goals)}."])
+    models = " and ".join(dict.fromkeys(run["model"] for run in runs.values()))
+    rows += ["", f"Ten minutes each with {models}, by `make soak`. The goals of one viewer: {'; '.join(goals)}."]
+    return "\n".join(rows)
 
 
 def smoothing_table(rows: list[dict]) -> str:

@@ -185,8 +185,8 @@ def prove(model: Model, artefact: str, network: torch.nn.Module) -> float:
 
 def make_spec(name, model_version, network, weights, size, artefacts) -> ModelSpec:
     settings = dict(weights["settings"])
-    for option in ("encoder_weights", "initial_weights", "teacher"):  # where they lay is nobody's business
-        settings[option] = ",".join(Path(part).name for part in settings.get(option, "none").split(","))
+    for option in ("encoder_weights", "initial_weights", "teacher"):
+        settings[option] = ",".join(public_name(part) for part in settings.get(option, "none").split(","))
     packages = ("torch", "torchvision", "openvino", "nncf", "onnx", "onnxruntime")
     return ModelSpec(
         name=name,
@@ -211,6 +211,12 @@ def make_spec(name, model_version, network, weights, size, artefacts) -> ModelSp
         commit=current_commit(),
         licence="MIT (code and weights); the training pictures are CC BY-SA 4.0",
     )
+
+
+def public_name(source: str) -> str:
+    """What the card calls a file: its name, since where it lay is nobody's business; a run of ours as commands do."""
+    path = Path(source)
+    return path.as_posix() if path.parts[:1] == ("runs",) else path.name
 
 
 def current_commit() -> str:

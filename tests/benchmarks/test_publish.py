@@ -137,10 +137,11 @@ def test_a_live_table_tells_both_runs_and_what_was_missed():
             "latency, last to first": 1.04,
             "memory growth, %": -0.26,
         }
-        return {"summary": summary, "goals": {"at least 15 frames a second seen": reached}}
+        return {"model": "fastsegnet 1.1.0", "summary": summary, "goals": {"at least 15 frames a second seen": reached}}
 
     table = tables.live_table({"soak": run(14.96, False), "soak_two": run(12.0, True)})
     assert "| one viewer | 15.0 | 51 ms | 71 ms | 1.04x | -0.3 % |" in table
+    assert "Ten minutes each with fastsegnet 1.1.0, by" in table
     assert "at least 15 frames a second seen: **no**" in table
     assert "`make soak`" in tables.live_table({})
 

@@ -25,8 +25,11 @@ import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "demo"))
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "demo")]
 from camera_clip import CHROMIUM, OUTSIDE, camera_flags, write_clip  # noqa: E402
+
+from engine.segmenter import DEFAULT_MODEL  # noqa: E402
+from engine.spec import Model  # noqa: E402
 
 GOAL_FPS, GOAL_LATENCY_MS = 15.0, 150.0
 GOAL_MEMORY_GROWTH, GOAL_LATENCY_GROWTH = 0.03, 1.2
@@ -62,9 +65,9 @@ def main(argv: list[str] | None = None) -> int:
     for name, reached in goals.items():
         print(f"{'yes' if reached else 'NO ':3} {name}")
     if args.json:
-        args.json.write_text(
-            json.dumps({"viewers": viewers, "summary": summary, "goals": goals, "rows": rows}, indent=1)
-        )
+        spec = Model.open(DEFAULT_MODEL).spec  # that the page opens
+        result = {"model": f"{spec.name} {spec.version}", "viewers": viewers, "summary": summary, "goals": goals}
+        args.json.write_text(json.dumps({**result, "rows": rows}, indent=1))
     return 0 if all(goals.values()) else 1
 
 

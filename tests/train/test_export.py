@@ -18,7 +18,7 @@ from engine.spec import Model
 from train import checkpoint, export, networks
 from train.__main__ import main
 from train.data import read_trainval, split
-from train.export import load_network, prove
+from train.export import load_network, prove, public_name
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXPORTED = ["model.onnx", "openvino-fp32.xml", "torch.pt2"]
@@ -179,3 +179,9 @@ def test_exporting_anew_drops_the_int8_of_the_old_weights(run, quantized, tmp_pa
     assert main(["export", "--run", str(run), "--model", str(folder)]) == 0
     assert not list(folder.glob("openvino-int8.*"))
     assert sorted(Model.open(folder).spec.artefacts) == EXPORTED
+
+
+def test_a_card_names_a_run_of_a_command_here_and_else_the_file_alone():
+    assert public_name("runs/narrow/weights.pt") == "runs/narrow/weights.pt"
+    assert public_name("/home/someone/pets/mobilenet.pth") == "mobilenet.pth"
+    assert public_name("none") == "none"
