@@ -1,12 +1,14 @@
-"""Makes a smaller network out of a trained one, without training: fewer blocks, and narrower ones.
+"""Makes a smaller network out of a trained one: fewer blocks, and narrower ones, that give the same features.
 
     python -m train narrow --model models/fastsegnet-large --network fastsegnet --data ROOT --run runs/narrow
+    python -m train narrow --data ROOT --run runs/narrow --resume
     python -m train fit --network fastsegnet --initial-weights runs/narrow/weights.pt ...
 
 Each block of the transformer that is kept loses neurons of its perceptron until it is as wide as the smaller network
 wants it: always those whose loss the others make up for best. What is left is fitted, by least squares on calibration
 pictures, to give the features of the large network after that block, and after those behind it that are left out. So a
-block makes up for what the ones before it got wrong, too. Everything else is taken over as it is.
+block makes up for what the ones before it got wrong, too. Everything else is taken over as it is. Then the transformer
+is trained to come nearer to those features (train/compression/matching.py); `--epochs 0` leaves that out.
 
 Source: which neurons to leave out, Hassibi, Stork, "Second order derivatives for network pruning: Optimal Brain
 Surgeon", NIPS 1992; fitting what is left to the features of before, He, Zhang, Sun, "Channel Pruning for Accelerating
@@ -14,6 +16,9 @@ Very Deep Neural Networks", ICCV 2017 (arXiv:1707.06168).
 """
 
 import argparse
+import math
+import os
+import sys
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -23,15 +28,21 @@ from torch import nn
 from tqdm import tqdm
 
 from engine import dataset
+from engine.allocator import restart_tuned
 from engine.errors import InputError
 from engine.segmenter import preprocess
 from engine.spec import Model
 from train import networks
 from train.compression.finishing import load_network, save_weights
+from train.compression.matching import Matching, match_features
 from train.data import CALIBRATION_IMAGES, PetCache, open_cache, split
+from train.distributed import Processes
+from train.fit import choose_device, training_pictures
 from train.networks.vision_transformer import Block, VisionTransformer
+from train.recipe import resumable_state
 from train.validation import validate
 
+TORCH = "torch.pt2"
 RIDGE = 1e-4  # of the neurons' mean square, added to each: keeps neurons that say the same apart
 
 
@@ -48,36 +59,81 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder of the decoded pictures")
     parser.add_argument("--size", type=int, default=320, help="side of the pictures, px; a multiple of 32")
     parser.add_argument("--subset-size", type=int, default=CALIBRATION_IMAGES, metavar="N", help="calibration pictures")
+    parser.add_argument("--epochs", type=int, default=7, help="of the training to give the same features")
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--learning-rate", type=float, default=3e-4, help="the peak of its schedule")
+    parser.add_argument("--scenes", type=float, default=0.3, metavar="SHARE", help="of composed training pictures")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--limit", type=int, default=None, help="train on so many pictures only (for a trial)")
+    parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) // 2), help="loader processes")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --run")
+
+
+# What must be the same for a resumed run to be the same run.
+SETTINGS = (
+    "network", "blocks", "size", "subset_size", "epochs", "batch_size", "learning_rate", "scenes", "seed", "limit",
+)  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> None:
-    if args.size % 32 or args.size <= 0:
-        raise InputError(f"--size is {args.size}; expected a multiple of 32, such as 320.")
-    if not 1 <= args.subset_size <= CALIBRATION_IMAGES:
-        raise InputError(f"--subset-size is {args.subset_size}; expected 1 to {CALIBRATION_IMAGES}.")
+    restart_tuned("train", sys.argv[1:])
+    check(args)
     path = args.run / "weights.pt"
     if path.is_file():
         raise InputError(f"{path} is there already. Name another --run.")
     model = Model.open(args.model)
-    large = load_network(model)
+    large = load_network(model).requires_grad_(False)
     options = {"num_classes": len(dataset.CLASSES), "normalization": model.spec.network["normalization"]}
     small = networks.build(args.network, **options).eval()
     blocks = chosen_blocks(args.blocks, large, small)
+    settings = {name: getattr(args, name) for name in SETTINGS} | {"model": model.spec.artefacts[TORCH].sha256[TORCH]}
+    state = resumable_state(args.run / "checkpoint.pt", settings, args.resume)
+    device, precision = choose_device("auto", Processes())
     cache = open_cache(args.data, args.cache)
-    pixels = calibration_pixels(cache, args.size, args.subset_size)
+    pictures = training_pictures(cache, args)
 
-    print(f"{len(pixels)} calibration pictures at {args.size} px; error: what is left of the features' variance")
-    narrow(large, small, blocks, pixels)
-    device = torch.device("cpu")
-    for name, network in ((model.spec.name, large), (args.network, small)):
-        scores = validate(network, cache, args.size, device)
-        parameters = sum(p.numel() for p in network.parameters()) / 1e6
-        told = "  ".join(f"{score} {value:.4f}" for score, value in scores.items())
-        print(f"{name}: {parameters:.2f} M parameters; on validation {told}")
-    settings = model.spec.training["settings"] | {"network": args.network, "size": args.size}
-    spec = replace(model.spec, network={"architecture": args.network, **options}, training={"settings": settings})
-    save_weights(small, Model(model.folder, spec), {"narrowed": model.spec.name, **scores}, path)
+    if state is None:
+        pixels = calibration_pixels(cache, args.size, args.subset_size)
+        print(f"{len(pixels)} calibration pictures at {args.size} px; error: what is left of the features' variance")
+        narrow(large, small, blocks, pixels)
+        tell(args.network, small, validate(small, cache, args.size, torch.device("cpu")))
+    for network in (large, small):
+        network.to(device, memory_format=torch.channels_last)
+    matching = Matching(args.epochs, args.batch_size, args.learning_rate, args.seed, args.workers)
+    match_features(large, small, pictures, matching, precision, settings, args.run / "checkpoint.pt", state)
+    tell(model.spec.name, large, validate(large, cache, args.size, device))
+    scores = validate(small, cache, args.size, device)
+    tell(args.network, small, scores)
+    training = {"settings": model.spec.training["settings"] | {"network": args.network, "size": args.size}}
+    spec = replace(model.spec, network={"architecture": args.network, **options}, training=training)
+    row = {"narrowed": f"{model.spec.name} {model.spec.version}", **scores}
+    save_weights(small.cpu(), Model(model.folder, spec), row, path)
     print(f"wrote {path}; next: python -m train fit --network {args.network} --initial-weights {path} ...")
+
+
+def check(args: argparse.Namespace) -> None:
+    """Refuses values that no run can have.
+
+    Raises:
+        InputError: an option is out of its range; it is named.
+    """
+    if args.size % 32 or args.size <= 0:
+        raise InputError(f"--size is {args.size}; expected a multiple of 32, such as 320.")
+    if not 1 <= args.subset_size <= CALIBRATION_IMAGES:
+        raise InputError(f"--subset-size is {args.subset_size}; expected 1 to {CALIBRATION_IMAGES}.")
+    if args.epochs < 0 or args.workers < 0:
+        raise InputError(f"--epochs is {args.epochs} and --workers {args.workers}; expected 0 or more.")
+    for name in ("batch_size", "learning_rate"):
+        if not 0 < getattr(args, name) < math.inf:
+            raise InputError(f"--{name.replace('_', '-')} is {getattr(args, name)}; expected more than 0.")
+    if not 0 <= args.scenes <= 1:
+        raise InputError(f"--scenes is {args.scenes}; expected 0 to 1.")
+
+
+def tell(name: str, network: nn.Module, scores: dict[str, float]) -> None:
+    parameters = sum(p.numel() for p in network.parameters()) / 1e6
+    told = "  ".join(f"{score} {value:.4f}" for score, value in scores.items())
+    print(f"{name}: {parameters:.2f} M parameters; on validation {told}", flush=True)
 
 
 def chosen_blocks(text: str, large: nn.Module, small: nn.Module) -> list[int]:

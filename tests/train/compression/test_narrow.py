@@ -1,13 +1,17 @@
 """A smaller network out of a trained one: which neurons go, what the others make up for, and what is refused."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
 from engine.errors import InputError
-from train import networks
+from train import checkpoint, networks
 from train.__main__ import main
+from train.compression.matching import Matching, match_features
 from train.compression.narrow import chosen_blocks, least_squares, moments, most_useful, narrow
+from train.data import PetPictures, open_cache, split
 from train.networks.vision_transformer import Block, VisionTransformer
 
 
@@ -120,22 +124,106 @@ def test_a_network_without_a_transformer_is_refused(large):
         chosen_blocks("0,1,2", large, networks.build("fastsegnet-cnn"))
 
 
+@pytest.fixture
+def pictures(shared_dataset, cache) -> PetPictures:
+    opened = open_cache(shared_dataset, cache)
+    return PetPictures(opened, split(opened.pets, "training"), 64, seed=0)
+
+
+def matched(large: nn.Module, pictures: PetPictures, path: Path, epochs: int = 6, state: dict | None = None):
+    """A narrower network after `match_features`, and the history."""
+    torch.manual_seed(3)
+    small = transformer_network((8, 8))
+    history = match_features(
+        large, small, pictures, Matching(epochs, 4, 1e-2, 0, 0), torch.float32, {"drawn": True}, path, state
+    )
+    return small, history
+
+
+def test_features_come_nearer_and_nothing_else_is_touched(large, pictures, tmp_path):
+    torch.manual_seed(3)
+    before = {name: value.clone() for name, value in transformer_network((8, 8)).state_dict().items()}
+    small, history = matched(large, pictures, tmp_path / "checkpoint.pt")
+    assert history[-1]["error"] < 0.8 * history[0]["error"]
+    assert [row["epoch"] for row in history] == [1, 2, 3, 4, 5, 6]
+    same = [name for name, value in small.state_dict().items() if torch.equal(value, before[name])]
+    assert "head.weight" in same
+    assert "transformer.blocks.0.mlp.0.weight" not in same
+    assert not small.training
+
+
+def test_the_error_is_what_is_left_of_the_variance(large, pictures, tmp_path):
+    constant = transformer_network((8,))
+    for parameter in constant.transformer.parameters():
+        parameter.data.zero_()  # all features are 0
+    history = match_features(
+        large, constant, pictures, Matching(1, 4, 1e-9, 0, 0), torch.float32, {}, tmp_path / "checkpoint.pt"
+    )
+    images = torch.stack([image for image, _ in (pictures[index] for index in range(len(pictures)))])
+    features = large.transformer(large.normalize(images)).detach()
+    # By hand, and per batch in `match_features`: as all pictures here are drawn alike, the mean of ratios is near it.
+    expected = (features**2).sum() / ((features - features.mean((2, 3), keepdim=True)) ** 2).sum()
+    assert history[0]["error"] == pytest.approx(expected.item(), rel=0.2)
+
+
+def test_matching_that_was_stopped_goes_on_as_if_it_had_not_been(large, pictures, tmp_path):
+    whole, history = matched(large, pictures, tmp_path / "whole.pt", epochs=3)
+
+    class Stop(Exception):
+        pass
+
+    class Stopping(PetPictures):
+        def __getitem__(self, index):
+            if self.epoch == 2:
+                raise Stop
+            return super().__getitem__(index)
+
+    stopping = Stopping(pictures.cache, pictures.pets, 64, seed=0)
+    with pytest.raises(Stop):
+        matched(large, stopping, tmp_path / "part.pt", epochs=3)
+    state = checkpoint.load(tmp_path / "part.pt")
+    assert len(state["history"]) == 2
+    assert state["settings"] == {"drawn": True}
+    resumed, its_history = matched(large, pictures, tmp_path / "part.pt", epochs=3, state=state)
+    assert [row["error"] for row in its_history] == [row["error"] for row in history]
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name])
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--size", "100", "--size is 100; expected a multiple of 32"),
+        ("--subset-size", "0", "--subset-size is 0; expected 1 to 300"),
+        ("--epochs", "-1", "--epochs is -1 and --workers"),
+        ("--learning-rate", "0", "--learning-rate is 0.0; expected more than 0"),
+        ("--scenes", "1.5", "--scenes is 1.5; expected 0 to 1"),
+        ("--blocks", "0,8", "expected 7 rising numbers from 0 to 8"),
+    ],
+)
+def test_options_out_of_their_range_are_refused(option, value, words, shared_dataset, tmp_path, capsys):
+    assert main(["narrow", "--data", str(shared_dataset), "--run", str(tmp_path), option, value]) == 2
+    assert words in capsys.readouterr().err
+
+
 def test_the_command_makes_weights_that_fit_takes(shared_dataset, cache, tmp_path, capsys):
     arguments = [
         *("narrow", "--data", shared_dataset, "--cache", cache, "--run", tmp_path / "narrow", "--size", "64"),
-        *("--subset-size", "2"),
+        *("--subset-size", "2", "--epochs", "1", "--limit", "4", "--batch-size", "2", "--workers", "0"),
     ]
-    assert main([*map(str, arguments), "--blocks", "0,8", "--network", "fastsegnet"]) == 2
-    assert "expected 7 rising numbers from 0 to 8" in capsys.readouterr().err
     assert main(list(map(str, arguments))) == 0
     said = capsys.readouterr().out
+    assert "epoch  1/1  error of the features " in said
     assert "fastsegnet-large: 4.45 M parameters; on validation binary 0." in said
     assert "fastsegnet: 2.49 M parameters; on validation binary 0." in said
     assert main(list(map(str, arguments))) == 2
     assert "is there already. Name another --run." in capsys.readouterr().err
+    (tmp_path / "narrow" / "weights.pt").rename(tmp_path / "weights.pt")
+    assert main([*map(str, arguments), "--resume", "--seed", "1"]) == 2
+    assert "was made with seed 0, not 1" in capsys.readouterr().err
     fit = [
         *("fit", "--data", shared_dataset, "--cache", cache, "--run", tmp_path / "run", "--network", "fastsegnet"),
-        *("--encoder-weights", "none", "--initial-weights", tmp_path / "narrow" / "weights.pt", "--size", "32"),
+        *("--encoder-weights", "none", "--initial-weights", tmp_path / "weights.pt", "--size", "32"),
         *("--normalization", "symmetric", "--epochs", "1", "--batch-size", "4", "--limit", "4", "--workers", "0"),
     ]
     assert main(list(map(str, fit))) == 0
