@@ -120,8 +120,8 @@ def limit(result: Mapping) -> str | None:
     return (
         f"INT8 reaches {entry['share_of_peak']:.0%} of the peak that was measured here "
         f"({entry['achieved_gops']:.0f} of {entry['peak_gops']:.0f} Gop/s); at the peak the network would take "
-        f"{entry['least_ms']:.1f} ms instead of {entry['network_ms']:.1f}. The rest goes to depthwise and small "
-        "layers, which move more bytes than they multiply."
+        f"{entry['least_ms']:.1f} ms instead of {entry['network_ms']:.1f}. The rest goes to what moves more "
+        "bytes than it multiplies: depthwise and small layers, sums, softmax."
     )
 
 

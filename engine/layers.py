@@ -110,7 +110,8 @@ def describe(layer_type: str, inputs: list[tuple[int, ...]], output: tuple[int, 
 
     Example:
         A Convolution of (1, 88, 80, 80) with weights (48, 88, 3, 3) to (1, 48, 80, 80) is
-        "3x3 convolution, 88 to 48 channels, 80 x 80".
+        "3x3 convolution, 88 to 48 channels, 80 x 80". A Subgraph of queries (1, 3, 401, 64), keys (1, 3, 64, 401) and
+        values like the queries is "attention, 3 heads, 401 tokens".
     """
     place = f", {output[2]} x {output[3]}" if len(output) == 4 else ""
     if layer_type == "Convolution" and len(inputs) > 1 and len(inputs[1]) in (4, 5):
@@ -119,8 +120,22 @@ def describe(layer_type: str, inputs: list[tuple[int, ...]], output: tuple[int, 
         if len(weights) == 5:
             return f"depthwise {kernel} convolution, {output[1]} channels{place}"
         return f"{kernel} convolution, {weights[1]} to {weights[0]} channels{place}"
+    if layer_type.startswith("FullyConnected") and len(inputs) > 1 and len(inputs[1]) == 2:
+        tokens = f", {output[1]} tokens" if len(output) == 3 else ""
+        return f"matrix product, {inputs[1][1]} to {inputs[1][0]} channels{tokens}"
+    if layer_type == "Subgraph" and is_attention(inputs):
+        return f"attention, {inputs[0][1]} heads, {inputs[0][2]} tokens"
     channels = f", {output[1]} channels" if len(output) == 4 else ""
     return f"{layer_type}{channels}{place}"
+
+
+def is_attention(inputs: list[tuple[int, ...]]) -> bool:
+    """Whether a fused layer takes queries, transposed keys and values, all of the same heads."""
+    if len(inputs) < 3 or any(len(shape) != 4 for shape in inputs[:3]):
+        return False
+    queries, keys, values = inputs[:3]
+    # Of as many tokens as channels, keys look like the queries: three sums of square features would too.
+    return queries == values != keys == (*queries[:2], queries[3], queries[2])
 
 
 def summarise(layers: list[Layer]) -> dict:

@@ -11,7 +11,7 @@ profile    counts parameters and multiply-adds of a network, part by part
 ablate     trains short runs that differ from a base by one option, and writes what each is worth
 compare    compares NNCF's options for INT8 on validation pictures and chooses; quantize --from-trail takes the choice
 qat        finishes the weights with the rounding of INT8 in the forward pass, where quantize loses too much
-narrow     makes a smaller network out of a trained one: fewer blocks, narrower ones, no training
+narrow     makes a smaller network out of a trained one: fewer blocks, narrower ones, the same features
 prune      sets the smallest weights to zero and says what that does to size, accuracy and speed
 temperature   measures what tempering the probabilities would gain; changes nothing
 """

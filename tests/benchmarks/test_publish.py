@@ -83,7 +83,7 @@ def test_a_size_is_told_with_the_times_of_its_own_benchmark():
 
     results = {"benchmark": timed(small.name, 5.0), "large": timed(large.name, 20.0)}
     rows = tables.size_table([small, large], results).splitlines()[2:]
-    assert rows[0].startswith(f"| {small.name} | 2.36 M | ")
+    assert rows[0].startswith(f"| {small.name} | 2.49 M | ")
     assert rows[0].endswith("| 5.0 ms | 200 | 1.5x [1.4, 1.6] |")
     assert rows[1].endswith("| 20.0 ms | 50 | 1.5x [1.4, 1.6] |")
     del results["large"]

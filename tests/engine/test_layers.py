@@ -43,7 +43,22 @@ def profiled(model) -> dict:
             "depthwise 5x5 convolution, 96 channels, 40 x 20",
         ),
         ("Interpolate", [(1, 4, 80, 80), (2,)], (1, 4, 320, 320), "Interpolate, 4 channels, 320 x 320"),
-        ("FullyConnected", [(1, 96), (10, 96)], (1, 10), "FullyConnected"),
+        ("FullyConnected", [(1, 96), (10, 96)], (1, 10), "matrix product, 96 to 10 channels"),
+        (
+            "FullyConnected",
+            [(1, 401, 96), (10, 96), (0,)],
+            (1, 401, 10),
+            "matrix product, 96 to 10 channels, 401 tokens",
+        ),
+        ("FullyConnected", [(1, 96)], (1, 10), "FullyConnected"),
+        (
+            "Subgraph",
+            [(1, 3, 401, 64), (1, 3, 64, 401), (1, 3, 401, 64)],
+            (1, 401, 3, 64),
+            "attention, 3 heads, 401 tokens",
+        ),
+        ("Subgraph", [(1, 3, 20, 20)] * 3, (1, 3, 20, 20), "Subgraph, 3 channels, 20 x 20"),
+        ("Subgraph", [(1, 3, 20, 20)] * 2, (1, 3, 20, 20), "Subgraph, 3 channels, 20 x 20"),
         ("Convolution", [(1, 88, 80, 80)], (1, 48, 80, 80), "Convolution, 48 channels, 80 x 80"),
     ],
 )
