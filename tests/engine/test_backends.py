@@ -70,7 +70,9 @@ def test_logits_have_the_shape_and_type_of_the_contract(backend, pets, count):
 
 def test_a_batch_of_three_equals_three_batches_of_one(backend, pets):
     one_by_one = np.concatenate([backend.infer(pets[i : i + 1]) for i in range(3)])
-    np.testing.assert_allclose(backend.infer(pets[:3]), one_by_one, atol=ROUNDING)
+    # The largest logits lie between 8 and 16, where a step of bfloat16 is 1/16; two may be added.
+    rounding = 2 / 16 if "BF16" in backend.describe().precision.upper() else ROUNDING
+    np.testing.assert_allclose(backend.infer(pets[:3]), one_by_one, atol=rounding)
     assert not np.allclose(one_by_one[0], one_by_one[1], atol=0.01)
 
 
