@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -125,15 +124,9 @@ def against_module(model: Model) -> dict:
     """Latency of the network alone: the `torch` backend and the `nn.Module` that was trained, called by hand."""
     import torch
 
-    from train import networks
+    from train.compression.finishing import load_network
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        state = torch.export.load(model.artefact("torch.pt2")).state_dict
-    names = {key: model.spec.network[key] for key in ("num_classes", "normalization")}
-    module = networks.build(model.spec.network["architecture"], **names)
-    module.load_state_dict(state)
-    module.eval()
+    module = load_network(model)
     backend = open_backend("torch", model)
     batch = np.random.default_rng(0).integers(0, 256, (1, *model.spec.size_hw, 3), dtype=np.uint8)
 
