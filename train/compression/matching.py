@@ -73,7 +73,7 @@ def match_features(
     parameters = list(small.transformer.parameters())
     device = parameters[0].device
     steps_per_epoch = len(pictures) // matching.batch_size
-    total = matching.epochs * steps_per_epoch
+    total = max(1, matching.epochs * steps_per_epoch)
 
     def factor(step: int) -> float:
         return min(1, (step + 1) / WARM_UP_STEPS) * (0.01 + 0.99 * (1 + math.cos(math.pi * min(1, step / total))) / 2)

@@ -152,6 +152,14 @@ def test_features_come_nearer_and_nothing_else_is_touched(large, pictures, tmp_p
     assert not small.training
 
 
+def test_no_epoch_leaves_the_network_as_it_is(large, pictures, tmp_path):
+    torch.manual_seed(3)
+    before = transformer_network((8, 8)).state_dict()
+    small, history = matched(large, pictures, tmp_path / "checkpoint.pt", epochs=0)
+    assert history == []
+    assert all(torch.equal(value, before[name]) for name, value in small.state_dict().items())
+
+
 def test_the_error_is_what_is_left_of_the_variance(large, pictures, tmp_path):
     constant = transformer_network((8,))
     for parameter in constant.transformer.parameters():
