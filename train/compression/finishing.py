@@ -28,16 +28,24 @@ def load_network(model: Model) -> nn.Module:
     """
     options = {name: value for name, value in model.spec.network.items() if name not in NOT_OPTIONS}
     network = networks.build(model.spec.network["architecture"], **options)
-    state = checkpoint.load_weights(model.artefact("torch.pt2"))
-    wanted = network.state_dict()
-    unfit = [name for name in wanted.keys() | state.keys() if not same_shape(wanted.get(name), state.get(name))]
+    load_exactly(network, model.artefact("torch.pt2"), model.spec.network["architecture"])
+    return network.eval()
+
+
+def load_exactly(network: nn.Module, path: Path, name: str) -> None:
+    """Loads weights.pt or torch.pt2 into the network it is of.
+
+    Raises:
+        InputError: the file cannot be read, or a tensor is missing, of another shape or too many.
+    """
+    state, wanted = checkpoint.load_weights(path), network.state_dict()
+    unfit = [key for key in wanted.keys() | state.keys() if not same_shape(wanted.get(key), state.get(key))]
     if unfit:
         raise InputError(
-            f"{model.folder / 'torch.pt2'} does not fit {model.spec.network['architecture']}: {len(unfit)} tensors "
-            f"differ, {min(unfit)} first. Export the model again."
+            f"{path} does not fit {name}: {len(unfit)} tensors differ, {min(unfit)} first. Name weights of that "
+            "network, or export the model again."
         )
     network.load_state_dict(state)
-    return network.eval()
 
 
 def same_shape(tensor: torch.Tensor | None, other: torch.Tensor | None) -> bool:

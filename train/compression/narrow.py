@@ -8,7 +8,8 @@ Each block of the transformer that is kept loses neurons of its perceptron until
 wants it: always those whose loss the others make up for best. What is left is fitted, by least squares on calibration
 pictures, to give the features of the large network after that block, and after those behind it that are left out. So a
 block makes up for what the ones before it got wrong, too. Everything else is taken over as it is. Then the transformer
-is trained to come nearer to those features (train/compression/matching.py); `--epochs 0` leaves that out.
+is trained to come nearer to those features (train/compression/matching.py); `--epochs 0` leaves that out, and
+`--initial-weights` begins with it, from weights that an earlier run has made.
 
 Source: which neurons to leave out, Hassibi, Stork, "Second order derivatives for network pruning: Optimal Brain
 Surgeon", NIPS 1992; fitting what is left to the features of before, He, Zhang, Sun, "Channel Pruning for Accelerating
@@ -31,9 +32,9 @@ from engine import dataset
 from engine.allocator import restart_tuned
 from engine.errors import InputError
 from engine.segmenter import preprocess
-from engine.spec import Model
+from engine.spec import Model, sha256_of
 from train import networks
-from train.compression.finishing import load_network, save_weights
+from train.compression.finishing import load_exactly, load_network, save_weights
 from train.compression.matching import Matching, match_features
 from train.data import CALIBRATION_IMAGES, PetCache, open_cache, split
 from train.distributed import Processes
@@ -53,6 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--network", default="fastsegnet", help="the smaller network, with a transformer as well")
     parser.add_argument(
         "--blocks", default="0,1,2,4,5,6,8", help="of the larger transformer that are kept, as many as the smaller has"
+    )
+    parser.add_argument(
+        "--initial-weights", type=Path, default=None, metavar="PATH", help="weights.pt to train on instead of cutting"
     )
     parser.add_argument("--data", type=Path, required=True, metavar="ROOT", help="folder that holds oxford-iiit-pet/")
     parser.add_argument("--run", type=Path, default=Path("runs/narrow"), help="folder to write weights.pt to")
@@ -87,12 +91,15 @@ def run(args: argparse.Namespace) -> None:
     small = networks.build(args.network, **options).eval()
     blocks = chosen_blocks(args.blocks, large, small)
     settings = {name: getattr(args, name) for name in SETTINGS} | {"model": model.spec.artefacts[TORCH].sha256[TORCH]}
+    if args.initial_weights:
+        load_exactly(small, args.initial_weights, args.network)
+        settings["initial_weights"] = sha256_of(args.initial_weights)
     state = resumable_state(args.run / "checkpoint.pt", settings, args.resume)
     device, precision = choose_device("auto", Processes())
     cache = open_cache(args.data, args.cache)
     pictures = training_pictures(cache, args)
 
-    if state is None:
+    if state is None and not args.initial_weights:
         pixels = calibration_pixels(cache, args.size, args.subset_size)
         print(f"{len(pixels)} calibration pictures at {args.size} px; error: what is left of the features' variance")
         narrow(large, small, blocks, pixels)

@@ -65,7 +65,7 @@ def test_the_network_of_a_model_answers_as_its_artefact(model):
 
 def test_weights_of_another_network_are_refused(model, monkeypatch):
     monkeypatch.setattr(checkpoint, "load_weights", lambda path: {"conv.weight": torch.zeros(1)})
-    with pytest.raises(InputError, match=r"does not fit fastsegnet-cnn: \d+ tensors differ, .* Export the model"):
+    with pytest.raises(InputError, match=r"does not fit fastsegnet-cnn: \d+ tensors differ, .* export the model"):
         load_network(model)
 
 

@@ -207,6 +207,8 @@ def test_matching_that_was_stopped_goes_on_as_if_it_had_not_been(large, pictures
         ("--learning-rate", "0", "--learning-rate is 0.0; expected more than 0"),
         ("--scenes", "1.5", "--scenes is 1.5; expected 0 to 1"),
         ("--blocks", "0,8", "expected 7 rising numbers from 0 to 8"),
+        ("--initial-weights", "models/fastsegnet-large/torch.pt2", "torch.pt2 does not fit fastsegnet: "),
+        ("--initial-weights", "nowhere.pt", "There is no nowhere.pt."),
     ],
 )
 def test_options_out_of_their_range_are_refused(option, value, words, shared_dataset, tmp_path, capsys):
@@ -229,6 +231,12 @@ def test_the_command_makes_weights_that_fit_takes(shared_dataset, cache, tmp_pat
     (tmp_path / "narrow" / "weights.pt").rename(tmp_path / "weights.pt")
     assert main([*map(str, arguments), "--resume", "--seed", "1"]) == 2
     assert "was made with seed 0, not 1" in capsys.readouterr().err
+    # Weights to go on from are not cut again.
+    onwards = ["--run", tmp_path / "onwards", "--epochs", "0", "--initial-weights", tmp_path / "weights.pt"]
+    assert main(list(map(str, [*arguments, *onwards]))) == 0
+    assert "calibration pictures" not in capsys.readouterr().out
+    before, after = (checkpoint.load_weights(tmp_path / where) for where in ("weights.pt", "onwards/weights.pt"))
+    assert all(torch.equal(value, before[name]) for name, value in after.items())
     fit = [
         *("fit", "--data", shared_dataset, "--cache", cache, "--run", tmp_path / "run", "--network", "fastsegnet"),
         *("--encoder-weights", "none", "--initial-weights", tmp_path / "weights.pt", "--size", "32"),
