@@ -65,10 +65,10 @@ def test_polygons_are_lists_of_numbers_and_run_lengths_are_text(annotated):
     assert run_lengths.toBbox(coded["segmentation"]).tolist() == [110, 20, 40, 40]
 
 
-def test_the_picture_is_described(annotated):
+def test_the_picture_is_described(annotated, model):
     document = json.loads(EXPORTS["coco"].text(annotated))
     assert document["images"] == [{"id": 1, "file_name": "tom & <kit>.jpg", "width": 160, "height": 90}]
-    assert document["info"]["description"] == "Segmented by fastsegnet 2.0.0"
+    assert document["info"]["description"] == f"Segmented by fastsegnet {model.spec.version}"
 
 
 def test_a_pet_of_several_parts_has_several_polygons(model, tmp_path):
