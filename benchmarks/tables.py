@@ -1,6 +1,7 @@
 """The figures of the README as Markdown: results in, text out."""
 
 from engine.spec import ModelSpec
+from engine.video.smoothing import STRENGTH
 from train.cards.score_text import score_table
 
 NAMES = {
@@ -268,7 +269,7 @@ def smoothing_table(rows: list[dict]) -> str:
         "|---|---|---|---|---|",
     ]
     for speed, strengths in by_speed.items():
-        alone, steadied = strengths[0.0], strengths[max(strengths)]
+        alone, steadied = strengths[0.0], strengths[STRENGTH]
         words = "at rest" if speed == 0 else f"pans {speed} px a frame"
         lines.append(
             f"| {words} | {alone['flicker']:.2%} | {steadied['flicker']:.2%} | {alone['iou']:.4f} "
