@@ -3,7 +3,7 @@
 A photo of the dataset holds one pet that fills its frame; a user's photo may hold several, small ones, or none. So a
 part of the training pictures are scenes, composed from several photos:
 
-    single     one photo, scaled by 0.4 to 2, mirrored into the room that is left
+    single     one photo, scaled by 0.3 to 1.7, mirrored into the room that is left, or with a plain colour there
     collage    two to four photos side by side
     paste      one to four pets cut out of their photos, on another photo or on a ground without pets
     ground     a ground without pets: a rectangle of a photo that its annotation calls background
@@ -23,7 +23,8 @@ Labelled = tuple[np.ndarray, np.ndarray]
 """An image and its mask."""
 
 KINDS = {"single": 0.60, "collage": 0.12, "paste": 0.23, "ground": 0.05}
-SCALES = (0.4, 2.0)  # of a single photo, relative to the frame
+SCALES = (0.3, 1.7)  # of a single photo, relative to the frame
+PLAIN_SHARE = 0.2  # of single photos with a plain colour around them, where they do not fill the frame
 GROUND_SCALES = (0.5, 1.2)  # of a rectangle without pets, relative to the frame
 PASTED_SIDES = (0.15, 0.75)  # of a pasted pet's longer side, relative to the frame
 GROUND_GRID = 32  # cells a side on which a rectangle without pets is searched
@@ -68,7 +69,8 @@ class Augmenter:
             return image, mask
         if kind == "ground":
             return self._ground(rng)
-        return jitter_scale(*photo, size_hw, rng)
+        color = rng.integers(0, 256, 3) if rng.random() < PLAIN_SHARE else None
+        return jitter_scale(*photo, size_hw, rng, color=color)
 
     def _collage(self, photo: Labelled, rng: np.random.Generator) -> Labelled:
         size = self.size
@@ -110,10 +112,12 @@ def jitter_scale(
     size_hw: tuple[int, int],
     rng: np.random.Generator,
     scales: tuple[float, float] = SCALES,
+    color: np.ndarray | None = None,
 ) -> Labelled:
     """The photo scaled, its shape changed a little, and cropped; mirrored into the room that zooming out leaves.
 
-    Mirrored with its annotation: smaller pets, several to a picture, instead of an empty frame that no photo has.
+    Mirrored with its annotation: smaller pets, several to a picture. With a `color`, three numbers from 0 to 255, that
+    is what fills the room instead: one small pet, as on a screenshot with bars.
     """
     height, width = size_hw
     scale, stretch = rng.uniform(*scales), np.exp(rng.uniform(-0.2, 0.2))
@@ -126,8 +130,12 @@ def jitter_scale(
     if missing_h > 0 or missing_w > 0:
         above, before = int(rng.integers(0, missing_h + 1)), int(rng.integers(0, missing_w + 1))
         sides = (above, missing_h - above, before, missing_w - before)
-        image = cv2.copyMakeBorder(image, *sides, cv2.BORDER_REFLECT)
-        mask = cv2.copyMakeBorder(mask, *sides, cv2.BORDER_REFLECT)
+        if color is None:
+            image = cv2.copyMakeBorder(image, *sides, cv2.BORDER_REFLECT)
+            mask = cv2.copyMakeBorder(mask, *sides, cv2.BORDER_REFLECT)
+        else:
+            image = cv2.copyMakeBorder(image, *sides, cv2.BORDER_CONSTANT, value=color.tolist())
+            mask = cv2.copyMakeBorder(mask, *sides, cv2.BORDER_CONSTANT, value=BACKGROUND)
     return image, mask
 
 
@@ -154,8 +162,7 @@ def paste(
     box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     pet, labels = donor[box], donor_mask[box]
     size = mask.shape[0]
-    low, high = np.log(PASTED_SIDES)
-    scale = np.exp(rng.uniform(low, high)) * size / max(labels.shape)
+    scale = log_uniform(*PASTED_SIDES, rng) * size / max(labels.shape)
     stretch = np.exp(rng.uniform(-0.15, 0.15))
     height, width = max(4, round(labels.shape[0] * scale * stretch)), max(4, round(labels.shape[1] * scale / stretch))
     pet, labels = resize(pet, labels, (height, width))
@@ -223,11 +230,16 @@ def photometric(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.05:
         image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     if rng.random() < 0.15:
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 2.0))
+        image = cv2.GaussianBlur(image, (0, 0), log_uniform(0.3, 4.0, rng))
     if rng.random() < 0.15:
-        _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 80))])
+        _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(8, 80))])
         image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
     if rng.random() < 0.1:
-        noise = rng.normal(0, rng.uniform(2, 12), image.shape).astype(np.float32)
+        noise = rng.normal(0, log_uniform(2, 45, rng), image.shape).astype(np.float32)
         image = np.clip(image + noise, 0, 255).astype(np.uint8)
     return image
+
+
+def log_uniform(low: float, high: float, rng: np.random.Generator) -> float:
+    """A number from `low` to `high`, as often below their geometric mean as above it."""
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))

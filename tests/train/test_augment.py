@@ -126,6 +126,22 @@ def test_the_room_that_zooming_out_leaves_is_filled_with_the_photo_mirrored():
         assert (image == COLORS[1]).all()
 
 
+def test_the_room_may_be_plain_instead_and_is_background():
+    # Zoomed out to half at most, with a stretch of e^0.2 = 1.23 at most: less than 0.5^2 of the frame is the cat.
+    for rng in rngs(10):
+        cat = painted(np.ones((160, 160), np.uint8))
+        image, mask = jitter_scale(*cat, (SIZE, SIZE), rng, (0.4, 0.5), color=COLORS[0])
+        assert 0.1 < (mask == 1).mean() <= 0.26
+        np.testing.assert_array_equal(image, COLORS[mask])
+
+
+def test_some_single_photos_lie_on_a_plain_colour():
+    full = painted(np.ones((160, 160), np.uint8))
+    # Half of the scales are below 1; where a photo does not fill its frame, one in five is plain: about 20 of 200.
+    plain = sum((always("single", full).compose(full, rng)[1] == 0).any() for rng in rngs(200))
+    assert 8 <= plain <= 40
+
+
 def test_a_scaled_photo_may_have_any_shape():
     image, mask = jitter_scale(*CAT, (48, 100), np.random.default_rng(0))
     assert (image.shape, mask.shape) == ((48, 100, 3), (48, 100))
