@@ -121,7 +121,8 @@ def training_section(spec: ModelSpec) -> str:
         f"{spec.training['dataset']}. {spec.training['split']}. Choices were made on those; the test split gave the "
         f"scores above. {start_words(settings)} "
         f"{settings['epochs']} epochs, batches of {settings['batch_size']}, {settings['size']} px, AdamW, cosine "
-        f"schedule, {loss_words(settings)}, moving average of the weights.{other_settings(settings)} "
+        f"schedule, {loss_words(settings)}, moving average of the weights.{other_settings(settings)}"
+        f"{interpolation_words(spec)} "
         f"The pictures are single photos and, {scene_words(settings)}, scenes: collages, pets pasted on other grounds, "
         "grounds without a pet."
     )
@@ -131,8 +132,8 @@ def training_section(spec: ModelSpec) -> str:
         filled(quantization_words(quantization)) if quantization else "",
         "To make this folder again (`ROOT` holds `oxford-iiit-pet/`):",
         f"""```
-{fit_command(spec)}
-python -m train export --run runs/{spec.name} --model models/{spec.name}{export_options(spec)}
+{fit_command(spec)}{interpolate_command(spec)}
+python -m train export --run {exported_run(spec)} --model models/{spec.name}{export_options(spec)}
 python -m train quantize --model models/{spec.name} --data ROOT{quantize_options(spec)}
 python -m train card --model models/{spec.name} --data ROOT
 ```""",
@@ -207,6 +208,28 @@ def fit_command(spec: ModelSpec) -> str:
     command = " ".join([f"python -m train fit --data ROOT --run runs/{spec.name}", *words])
     lines = textwrap.wrap(command, 108, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False)
     return " \\\n".join(lines).replace("\u00a0", " ")
+
+
+def interpolation_words(spec: ModelSpec) -> str:
+    """How far the weights lie between two, where they do."""
+    between = spec.training.get("interpolation")
+    return f" {between['share']:.0%} of the way back to `{between['other']}` were gone then." if between else ""
+
+
+def interpolate_command(spec: ModelSpec) -> str:
+    """The command between training and export, on a line of its own, where there was one."""
+    between = spec.training.get("interpolation")
+    if not between:
+        return ""
+    return (
+        f"\npython -m train interpolate --run runs/{spec.name} --other {between['other']} --share {between['share']:g} "
+        f"\\\n    --into {exported_run(spec)} --data ROOT"
+    )
+
+
+def exported_run(spec: ModelSpec) -> str:
+    """The folder of the weights that were exported."""
+    return f"runs/{spec.name}" + ("-between" if spec.training.get("interpolation") else "")
 
 
 def quantize_options(spec: ModelSpec) -> str:

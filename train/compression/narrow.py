@@ -91,6 +91,7 @@ def run(args: argparse.Namespace) -> None:
     small = networks.build(args.network, **options).eval()
     blocks = chosen_blocks(args.blocks, large, small)
     settings = {name: getattr(args, name) for name in SETTINGS} | {"model": model.spec.artefacts[TORCH].sha256[TORCH]}
+    settings["initial_weights"] = "none"
     if args.initial_weights:
         load_exactly(small, args.initial_weights, args.network)
         settings["initial_weights"] = sha256_of(args.initial_weights)

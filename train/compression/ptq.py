@@ -11,8 +11,8 @@ from pathlib import Path
 import openvino as ov
 
 from engine.errors import InferenceError, InputError, unknown_name
-from engine.images import read_picture
-from engine.segmenter import preprocess
+from train.compression.calibration import KINDS as CALIBRATION_KINDS
+from train.compression.calibration import calibration_pictures
 from train.compression.folding import fold_weights
 from train.data import CALIBRATION_IMAGES, HashedPet
 
@@ -29,6 +29,7 @@ KNOWN = {
     "channel_alignment": ("off", "on"),
     "smooth_quant": ("default", "off"),
     "model_type": ("convolutional", "transformer"),
+    "calibration": CALIBRATION_KINDS,
 }  # fmt: skip
 
 
@@ -47,6 +48,7 @@ class Choices:
         smooth_quant: of the matrix products of a transformer; of nothing else, so it is only there to be switched off.
         subset_size: calibration pictures, the first so many by hash; accurate bias correction uses a fifth of them.
         model_type: "transformer" where the network has attention blocks.
+        calibration: "half-scenes": every second calibration picture is a scene composed of the photos.
     """
 
     preset: str = "mixed"
@@ -57,6 +59,7 @@ class Choices:
     channel_alignment: str = "off"
     smooth_quant: str = "default"
     model_type: str = "convolutional"
+    calibration: str = "photos"
     subset_size: int = CALIBRATION_IMAGES
 
     def check(self, pictures: int) -> None:
@@ -122,8 +125,8 @@ def calibration_dataset(calibration: list[HashedPet], size_hw: tuple[int, int], 
     """The pictures as NNCF reads them: uint8 (1, h, w, 3) each."""
     import nncf
 
-    chosen = calibration[: choices.subset_size]
-    return nncf.Dataset(chosen, lambda hashed: preprocess(read_picture(hashed.pet.photo).image, size_hw))
+    photos = calibration[: choices.subset_size]
+    return nncf.Dataset(range(len(photos)), calibration_pictures(photos, size_hw, choices.calibration))
 
 
 def nncf_arguments(choices: Choices) -> dict:

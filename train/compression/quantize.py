@@ -40,6 +40,7 @@ HELP = {
     "channel_alignment": "even out neighbouring convolutions first",
     "smooth_quant": "of a transformer's matrix products",
     "model_type": "transformer where the network has attention blocks",
+    "calibration": "photos alone, or every second picture a scene composed of them",
 }
 
 

@@ -231,6 +231,12 @@ def test_the_command_makes_weights_that_fit_takes(shared_dataset, cache, tmp_pat
     (tmp_path / "narrow" / "weights.pt").rename(tmp_path / "weights.pt")
     assert main([*map(str, arguments), "--resume", "--seed", "1"]) == 2
     assert "was made with seed 0, not 1" in capsys.readouterr().err
+    # Nor does what began with other weights go on without them.
+    path = tmp_path / "narrow" / "checkpoint.pt"
+    state = checkpoint.load(path)
+    checkpoint.save(state | {"settings": state["settings"] | {"initial_weights": "abc"}}, path)
+    assert main([*map(str, arguments), "--resume"]) == 2
+    assert "was made with initial_weights 'abc', not 'none'" in capsys.readouterr().err
     # Weights to go on from are not cut again.
     onwards = ["--run", tmp_path / "onwards", "--epochs", "0", "--initial-weights", tmp_path / "weights.pt"]
     assert main(list(map(str, [*arguments, *onwards]))) == 0

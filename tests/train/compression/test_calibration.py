@@ -1,0 +1,52 @@
+"""The pictures that INT8 is calibrated on."""
+
+import numpy as np
+import pytest
+
+from engine.images import read_picture
+from engine.segmenter import preprocess
+from train.compression.calibration import KINDS, calibration_pictures
+from train.data import HashedPet, read_trainval
+
+SIZE_HW = (64, 96)
+
+
+@pytest.fixture(scope="module")
+def pets(shared_dataset) -> list[HashedPet]:
+    return read_trainval(shared_dataset)
+
+
+def photo(hashed: HashedPet) -> np.ndarray:
+    return preprocess(read_picture(hashed.pet.photo).image, SIZE_HW)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_calibration_picture_is_what_the_network_sees_and_always_the_same(pets, kind):
+    for number in range(4):
+        first, again = (calibration_pictures(pets, SIZE_HW, kind)(number) for _ in range(2))
+        assert (first.shape, first.dtype) == ((1, *SIZE_HW, 3), np.uint8)
+        np.testing.assert_array_equal(first, again)
+
+
+def test_photos_are_the_photos_themselves(pets):
+    draw = calibration_pictures(pets, SIZE_HW, "photos")
+    for number, hashed in enumerate(pets):
+        np.testing.assert_array_equal(draw(number), photo(hashed))
+
+
+def test_every_second_picture_is_a_scene_and_no_photo(pets):
+    draw = calibration_pictures(pets, SIZE_HW, "half-scenes")
+    photos = [photo(hashed) for hashed in pets]
+    is_photo = [any(np.array_equal(draw(number), each) for each in photos) for number in range(6)]
+    assert is_photo == [True, False, True, False, True, False]
+
+
+def test_scenes_are_made_of_the_calibration_photos_alone(pets, monkeypatch):
+    read = set()
+    monkeypatch.setattr("train.compression.calibration.labelled", lambda hashed: read.add(hashed.row) or EMPTY)
+    for number in range(4):
+        calibration_pictures(pets[:4], SIZE_HW, "half-scenes")(number)
+    assert {1, 3} <= read <= {0, 1, 2, 3}
+
+
+EMPTY = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.uint8)

@@ -1,0 +1,66 @@
+"""Takes weights between those of a run and those that it started from; no training.
+
+    python -m train interpolate --run runs/fastsegnet --other before.pt2 --share 0.35 --data ROOT
+
+A run gains on what it was trained for and loses a little of what its start could do. Weights on the line between the
+two often keep both, and cost nothing. The new weights.pt, in --into, is validated, and `export` takes it as any other;
+try a few shares and take the one that validates best.
+
+Source: Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022 (arXiv:2109.01903), section 3.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from engine.errors import InputError
+from train import checkpoint
+from train.compression.finishing import load_exactly
+from train.data import open_cache
+from train.export import load_network, public_name
+from train.validation import validate
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--run", type=Path, default=Path("runs/fastsegnet"), help="folder with the run's weights.pt")
+    parser.add_argument("--other", type=Path, required=True, metavar="PATH", help="weights.pt or torch.pt2")
+    parser.add_argument("--share", type=float, default=0.35, help="of the other weights; 0 is the run's own")
+    parser.add_argument("--into", type=Path, default=Path("runs/interpolated"), help="folder to write weights.pt to")
+    parser.add_argument("--data", type=Path, required=True, metavar="ROOT", help="folder that holds oxford-iiit-pet/")
+    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder of the decoded pictures")
+
+
+def run(args: argparse.Namespace) -> None:
+    if not 0 <= args.share <= 1:
+        raise InputError(f"--share is {args.share:g}; expected 0 to 1.")
+    path = args.into / "weights.pt"
+    if path.is_file():
+        raise InputError(f"{path} is there already. Name another --into.")
+    weights = checkpoint.load(args.run / "weights.pt")
+    settings = weights["settings"]
+    network = load_network(weights)
+    load_exactly(network, args.other, settings["network"])
+    state = interpolated(weights["state_dict"], network.state_dict(), args.share)
+    network.load_state_dict(state)
+    network.to(memory_format=torch.channels_last)
+    scores = validate(network, open_cache(args.data, args.cache), settings["size"], torch.device("cpu"))
+    print("  ".join(f"{name} {value:.4f}" for name, value in scores.items()))
+    history = [*weights["history"], scores]
+    interpolation = {"other": public_name(str(args.other)), "share": args.share}
+    checkpoint.save(weights | {"state_dict": state, "history": history, "interpolation": interpolation}, path)
+    print(f"wrote {path}; next: python -m train export --run {args.into}")
+
+
+def interpolated(
+    weights: dict[str, torch.Tensor], other: dict[str, torch.Tensor], share: float
+) -> dict[str, torch.Tensor]:
+    """`share` of the other tensors and the rest of these, by name; what counts (integers) is taken from these.
+
+    Example:
+        1 and 3 with a share of 0.25: 1.5.
+    """
+    return {
+        name: torch.lerp(value, other[name].to(value.dtype), share) if value.is_floating_point() else value
+        for name, value in weights.items()
+    }
