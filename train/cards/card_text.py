@@ -211,9 +211,9 @@ def fit_command(spec: ModelSpec) -> str:
 
 
 def interpolation_words(spec: ModelSpec) -> str:
-    """How far the weights lie between two, where they do."""
+    """Where the weights lie between two, where they do."""
     between = spec.training.get("interpolation")
-    return f" {between['share']:.0%} of the way back to `{between['other']}` were gone then." if between else ""
+    return f" The weights were then moved {between['share']:.0%} of the way to `{between['other']}`." if between else ""
 
 
 def interpolate_command(spec: ModelSpec) -> str:

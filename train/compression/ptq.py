@@ -11,8 +11,8 @@ from pathlib import Path
 import openvino as ov
 
 from engine.errors import InferenceError, InputError, unknown_name
-from train.compression.calibration import KINDS as CALIBRATION_KINDS
-from train.compression.calibration import calibration_pictures
+from train.compression.calibration_pictures import KINDS as CALIBRATION_KINDS
+from train.compression.calibration_pictures import calibration_pictures
 from train.compression.folding import fold_weights
 from train.data import CALIBRATION_IMAGES, HashedPet
 

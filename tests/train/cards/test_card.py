@@ -121,6 +121,19 @@ def test_a_card_says_what_the_weights_were_before(spec):
     )
 
 
+def test_a_card_says_that_the_weights_lie_between_two(spec):
+    interpolation = {"other": "before.pt2", "share": 0.35}
+    card = render(replace(spec, training={**spec.training, "interpolation": interpolation}))
+    assert "The weights were then moved 35% of the way to `before.pt2`." in " ".join(card.split())
+    commands = card.replace(" \\\n    ", " ").splitlines()
+    assert (
+        "python -m train interpolate --run runs/drawn --other before.pt2 --share 0.35 --into runs/drawn-between "
+        "--data ROOT"
+    ) in commands
+    assert "python -m train export --run runs/drawn-between --model models/drawn" in commands
+    assert "between" not in render(spec)
+
+
 def test_a_card_says_how_often_scenes_were_shown(spec):
     assert "The pictures are single photos and, about as often, scenes:" in " ".join(render(spec).split())
     card = " ".join(render(with_settings(spec, scenes=0.3)).split())

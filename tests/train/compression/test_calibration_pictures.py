@@ -5,7 +5,7 @@ import pytest
 
 from engine.images import read_picture
 from engine.segmenter import preprocess
-from train.compression.calibration import KINDS, calibration_pictures
+from train.compression.calibration_pictures import KINDS, calibration_pictures
 from train.data import HashedPet, read_trainval
 
 SIZE_HW = (64, 96)
@@ -43,7 +43,7 @@ def test_every_second_picture_is_a_scene_and_no_photo(pets):
 
 def test_scenes_are_made_of_the_calibration_photos_alone(pets, monkeypatch):
     read = set()
-    monkeypatch.setattr("train.compression.calibration.labelled", lambda hashed: read.add(hashed.row) or EMPTY)
+    monkeypatch.setattr("train.compression.calibration_pictures.labelled", lambda hashed: read.add(hashed.row) or EMPTY)
     for number in range(4):
         calibration_pictures(pets[:4], SIZE_HW, "half-scenes")(number)
     assert {1, 3} <= read <= {0, 1, 2, 3}
