@@ -130,12 +130,9 @@ def jitter_scale(
     if missing_h > 0 or missing_w > 0:
         above, before = int(rng.integers(0, missing_h + 1)), int(rng.integers(0, missing_w + 1))
         sides = (above, missing_h - above, before, missing_w - before)
-        if color is None:
-            image = cv2.copyMakeBorder(image, *sides, cv2.BORDER_REFLECT)
-            mask = cv2.copyMakeBorder(mask, *sides, cv2.BORDER_REFLECT)
-        else:
-            image = cv2.copyMakeBorder(image, *sides, cv2.BORDER_CONSTANT, value=color.tolist())
-            mask = cv2.copyMakeBorder(mask, *sides, cv2.BORDER_CONSTANT, value=BACKGROUND)
+        kind, filled = (cv2.BORDER_REFLECT, None) if color is None else (cv2.BORDER_CONSTANT, color.tolist())
+        image = cv2.copyMakeBorder(image, *sides, kind, value=filled)
+        mask = cv2.copyMakeBorder(mask, *sides, kind, value=BACKGROUND)
     return image, mask
 
 

@@ -4,7 +4,6 @@ Set SCREENSHOTS to a folder to keep what the browser saw.
 """
 
 import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,6 @@ from PIL import Image
 
 ANSWER_MS = 60_000
 SIDE = (451, 300)
-SHARE = r"8[0-4]\.\d %"  # of the example photo that is cat, whatever the committed model's last decimals
 
 pytestmark = pytest.mark.browser
 
@@ -60,7 +58,7 @@ def test_effects_are_shown_and_downloaded(visit, keep, cat_photo, tmp_path, name
     tab = visit(width=width, scheme=scheme)
     answered(tab, cat_photo)
     seen(tab, "#effect-shown img")  # one is shown without being asked for
-    assert re.match(rf"Blurred background\. A cat covers {SHARE} ", tab.get_attribute("#effect-shown img", "alt"))
+    assert tab.get_attribute("#effect-shown img", "alt").startswith("Blurred background. A cat covers 81")
     assert tab.is_visible("#effect-blur")
     for label in ("Outline", "Cut-out on a colour", "Sticker"):
         choose(tab, label)
@@ -88,7 +86,7 @@ def test_programs_find_the_same_by_name(page, cat_photo):
     coco, _, _ = client.predict(handle_file(cat_photo), "openvino-int8", api_name="/export")
     assert [entry["category_id"] for entry in json.loads(Path(coco).read_text())["annotations"]] == [1]
     (pet,) = client.predict(handle_file(cat_photo), "openvino-int8", api_name="/pets")
-    assert re.match(rf"Cat, {SHARE}", pet["caption"])
+    assert pet["caption"].startswith("Cat, 81")
 
 
 def test_another_background_is_asked_for_and_used(visit, keep, cat_photo, tmp_path):

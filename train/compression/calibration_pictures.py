@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from engine.evaluate import read_annotated
 from engine.images import read_picture
 from engine.segmenter import preprocess
 from train.augment import Augmenter, Labelled
@@ -40,4 +41,5 @@ def calibration_pictures(
 
 def labelled(hashed: HashedPet) -> Labelled:
     """A photo, uint8 (H, W, 3), and its class ids, uint8 (H, W)."""
-    return read_picture(hashed.pet.photo).image, class_mask(hashed.pet.read_trimap(), hashed.pet.species)
+    picture, trimap = read_annotated(hashed.pet)
+    return picture.image, class_mask(trimap, hashed.pet.species)

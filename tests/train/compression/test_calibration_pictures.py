@@ -6,6 +6,7 @@ import pytest
 from engine.images import read_picture
 from engine.segmenter import preprocess
 from train.compression.calibration_pictures import KINDS, calibration_pictures
+from train.compression.ptq import Choices, calibration_dataset
 from train.data import HashedPet, read_trainval
 
 SIZE_HW = (64, 96)
@@ -39,6 +40,13 @@ def test_every_second_picture_is_a_scene_and_no_photo(pets):
     photos = [photo(hashed) for hashed in pets]
     is_photo = [any(np.array_equal(draw(number), each) for each in photos) for number in range(6)]
     assert is_photo == [True, False, True, False, True, False]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nncf_is_shown_the_pictures_that_were_chosen(pets, kind):
+    choices = Choices(calibration=kind, subset_size=4)
+    shown = list(calibration_dataset(pets, SIZE_HW, choices).get_inference_data())
+    np.testing.assert_array_equal(shown, [calibration_pictures(pets[:4], SIZE_HW, kind)(number) for number in range(4)])
 
 
 def test_scenes_are_made_of_the_calibration_photos_alone(pets, monkeypatch):
