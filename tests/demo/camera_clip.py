@@ -25,7 +25,8 @@ CAT = Path(__file__).resolve().parents[2] / "demo" / "examples" / "cat.jpg"
 # JavaScript, for a page whose camera plays the clip: what somebody outside sees of it. `readCode(source)` reads the bar
 # code of a video or canvas, in the middle of each block: the number, or -1 where there is none. `outside` collects
 #   seen      [code of the first canvas, of the second, when]: after each frame of the display, where the first changed
-#   told      [what the page has counted as shown, its latency, how many are in `seen`]: each time the page says so
+#   told      [what the page has counted as shown, its latency, how many are in `seen`, when]: each time the page says
+#             so, which is once a second, of that second
 #   captured  [code, when the camera had it], once `outside.openCamera()` was called: the camera opened a second time
 OUTSIDE = """
 const readCode = (() => {
@@ -61,7 +62,8 @@ window.outside = {
     const tick = () => { requestAnimationFrame(tick); afterFrame.port2.postMessage(0); };
     tick();
     const note = () => {
-      outside.told.push([Number(root.dataset.shown), Number(root.dataset.latencyMs), outside.seen.length]);
+      const { shown, latencyMs } = root.dataset;
+      outside.told.push([Number(shown), Number(latencyMs), outside.seen.length, performance.now()]);
     };
     new MutationObserver(note).observe(root, { attributeFilter: ["data-shown"] });
   },

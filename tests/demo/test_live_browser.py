@@ -153,7 +153,7 @@ def test_the_frames_that_are_told_are_the_frames_that_are_seen(live):
     tab.evaluate(OUTSIDE)
     tab.wait_for_timeout(WATCHED_S * 1000)
     told, seen = tab.evaluate("[outside.told, outside.seen]")
-    (shown_first, _, seen_first), (shown_last, _, seen_last) = told[0], told[-1]
+    (shown_first, _, seen_first, _), (shown_last, _, seen_last, _) = told[0], told[-1]
     assert all(code >= 0 for code, _, _ in seen)
     # The camera is as fast as the display at the most, so that every picture drawn has a new number.
     assert shown_last - shown_first == pytest.approx(seen_last - seen_first, rel=0.1)
@@ -166,7 +166,8 @@ def test_the_latency_on_screen_is_the_one_measured_from_outside(live, keep):
     # time at which the browser's compositor put a picture with that frame's number out, as its screencast says. So it
     # includes all that the page's own figure does (waiting for the page to take the frame, JPEG, both ways, the
     # network, decoding, drawing) and the frame of the display that it takes to appear; neither knows what a camera does
-    # before it hands a frame over, nor what a screen does after.
+    # before it hands a frame over, nor what a screen does after. Second by second: where other work comes and goes on
+    # the machine, the latency of one second is not that of the next.
     tab = begin(live(width=900, height=1000))
     tab.wait_for_timeout(3000)
     tab.evaluate(OUTSIDE)
@@ -182,9 +183,14 @@ def test_the_latency_on_screen_is_the_one_measured_from_outside(live, keep):
     # The camera's clock is one: 33 ms from one number to the next.
     steps = [(b[1] - a[1]) / ((b[0] - a[0]) % FRAMES or 1) for a, b in pairwise(captured)]
     assert median(steps) == pytest.approx(1000 / 30, rel=0.05)
-    on_screen = median(latency for _, latency, _ in told[1:])
-    print(f"on screen {on_screen:.1f} ms, from outside {median(outside):.1f} ms")
-    assert on_screen == pytest.approx(median(outside), rel=ON_SCREEN_WITHIN)
+    seconds = [
+        (latency, [ms for when, ms in outside if before < when <= now])
+        for (*_, before), (_, latency, _, now) in pairwise(told)
+    ]
+    print("ms on screen, from outside:", [(told, [round(ms, 1) for ms in measured]) for told, measured in seconds])
+    ratios = [told / median(measured) for told, measured in seconds if measured]
+    assert len(ratios) >= WATCHED_S - 2
+    assert median(ratios) == pytest.approx(1, rel=ON_SCREEN_WITHIN)
 
 
 def start_screencast(tab):
@@ -211,8 +217,8 @@ def picture_box(tab) -> tuple[float, float, float, float]:
     return left + (width - inner_width) / 2, top + (height - inner_height) / 2, inner_width, inner_height
 
 
-def latencies(cast: list[dict], captured: list[list], box: tuple, time_origin: float) -> list[float]:
-    """Milliseconds from camera to compositor, of each number where it was put out first."""
+def latencies(cast: list[dict], captured: list[list], box: tuple, time_origin: float) -> list[tuple[float, float]]:
+    """When each number was put out first, ms on the page's clock, and how many ms after the camera had it."""
     found, last = [], -1
     for event in cast:
         image = cv2.imdecode(np.frombuffer(base64.b64decode(event["data"]), np.uint8), cv2.IMREAD_COLOR)
@@ -223,7 +229,7 @@ def latencies(cast: list[dict], captured: list[list], box: tuple, time_origin: f
         # The clip repeats itself: of several frames of that number, the last one before.
         before = [time for number, time in captured if number == code and time < when]
         if code not in (-1, last) and before:
-            found.append(when - before[-1])
+            found.append((when, when - before[-1]))
         last = code
     return found
 
