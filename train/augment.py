@@ -216,7 +216,8 @@ def empty_rectangle(mask: np.ndarray) -> tuple[int, int, int, int] | None:
 def photometric(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Brightness, contrast, colour, grey, blur, JPEG blocks and noise, each now and then."""
     if rng.random() < 0.7:
-        brightness, contrast, saturation = rng.uniform(0.6, 1.4, 3)
+        brightness = log_uniform(0.5, 2.0, rng)
+        contrast, saturation = rng.uniform(0.6, 1.4, 2)
         tint = rng.uniform(0.92, 1.08, 3)
         pixels = image.astype(np.float32)
         grey = pixels @ np.float32([0.299, 0.587, 0.114])

@@ -18,13 +18,13 @@ from tqdm import tqdm
 
 from engine import dataset
 from engine.errors import InputError, unknown_name
+from engine.evaluate import read_annotated
 from engine.files import write_aside
-from engine.images import read_picture
 from engine.segmenter import preprocess
 from engine.spec import sha256_of
 from train.augment import Augmenter, Labelled
 
-CACHE_SIZE = 384
+CACHE_SIZE = 512
 SPLITS = ("training", "validation", "calibration")
 VALIDATION_SHARE = 20  # one picture in twenty of trainval
 CALIBRATION_IMAGES = 300
@@ -145,7 +145,7 @@ def open_cache(root: Path, folder: Path) -> PetCache:
     """The decoded trainval pictures of `root`, from `folder` where they are there already.
 
     Raises:
-        InputError: `root` is not the dataset, or a file of it cannot be read.
+        InputError: `root` is not the dataset, a file of it cannot be read, or a photo and its trimap differ in size.
     """
     pets = read_trainval(root)
     digest = hashlib.sha256("".join(pet.sha256 for pet in pets).encode()).hexdigest()[:12]
@@ -160,8 +160,9 @@ def _write_cache(path: Path, pets: list[dataset.Pet]) -> None:
     with write_aside(path) as partial:
         pixels = np.lib.format.open_memmap(partial, "w+", np.uint8, (len(pets), *size, 4))
         for row, pet in enumerate(tqdm(pets, desc="decoding pictures", unit="picture", mininterval=1)):
-            mask = Image.fromarray(class_mask(pet.read_trimap(), pet.species))
-            pixels[row, :, :, :3] = preprocess(read_picture(pet.photo).image, size)[0]
+            picture, trimap = read_annotated(pet)
+            mask = Image.fromarray(class_mask(trimap, pet.species))
+            pixels[row, :, :, :3] = preprocess(picture.image, size)[0]
             pixels[row, :, :, 3] = np.asarray(mask.resize(size, Image.Resampling.NEAREST))
         pixels.flush()
 

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", type=Path, default=Path("runs/fastsegnet"), help="folder with the run's weights.pt")
     parser.add_argument("--other", type=Path, required=True, metavar="PATH", help="weights.pt or torch.pt2")
     parser.add_argument("--share", type=float, default=0.35, help="of the other weights; 0 is the run's own")
-    parser.add_argument("--into", type=Path, default=Path("runs/interpolated"), help="folder to write weights.pt to")
+    parser.add_argument("--into", type=Path, help="folder to write weights.pt to (--run, with -between)")
     parser.add_argument("--data", type=Path, required=True, metavar="ROOT", help="folder that holds oxford-iiit-pet/")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder of the decoded pictures")
 
@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     if not 0 <= args.share <= 1:
         raise InputError(f"--share is {args.share:g}; expected 0 to 1.")
-    path = args.into / "weights.pt"
+    into = args.into or args.run.with_name(f"{args.run.name}-between")
+    path = into / "weights.pt"
     if path.is_file():
         raise InputError(f"{path} is there already. Name another --into.")
     weights = checkpoint.load(args.run / "weights.pt")
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
     history = [*weights["history"], scores]
     interpolation = {"other": public_name(str(args.other)), "share": args.share}
     checkpoint.save(weights | {"state_dict": state, "history": history, "interpolation": interpolation}, path)
-    print(f"wrote {path}; next: python -m train export --run {args.into}")
+    print(f"wrote {path}; next: python -m train export --run {into}")
 
 
 def interpolated(

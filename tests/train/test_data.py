@@ -136,11 +136,11 @@ def test_a_class_mask_names_the_pet_by_its_species(species, expected):
 
 def test_the_cache_holds_pictures_and_class_ids(shared_dataset, tmp_path):
     cache = open_cache(shared_dataset, tmp_path)
-    assert cache.pixels.shape == (12, 384, 384, 4)
+    assert cache.pixels.shape == (12, 512, 512, 4)
     pet: Pet = cache.pets[1].pet
     assert set(np.unique(cache.pixels[1, :, :, 3])) == {0, CLASSES.index(pet.species), 3}
     with Image.open(pet.photo) as photo:
-        expected = np.asarray(photo.resize((384, 384), Image.Resampling.BILINEAR))
+        expected = np.asarray(photo.resize((512, 512), Image.Resampling.BILINEAR))
     np.testing.assert_array_equal(cache.pixels[1, :, :, :3], expected)
 
 
