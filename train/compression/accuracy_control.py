@@ -18,7 +18,15 @@ from engine.metrics import PetScores, PhotoCounts
 from engine.postprocess import mask_from_logits, trimap_from_logits
 from engine.segmenter import preprocess
 from engine.spec import ModelSpec
-from train.compression.ptq import Choices, calibration_dataset, describe, nncf_arguments, quiet, read_folded
+from train.compression.ptq import (
+    Choices,
+    calibration_dataset,
+    corrected,
+    describe,
+    nncf_arguments,
+    quiet,
+    read_folded,
+)
 from train.compression.scores import drops, read_scores, worst_drop
 from train.data import HashedPet
 
@@ -125,7 +133,7 @@ def restore(
             ranking_subset_size=max(1, min(RANKING_PICTURES, len(judge.pets) // 4)), num_ranking_workers=1
         )
         try:
-            return nncf.quantize_with_accuracy_control(
+            restored = nncf.quantize_with_accuracy_control(
                 read_folded(source),
                 calibration_dataset(calibration, spec.size_hw, choices),
                 nncf.Dataset(list(range(len(judge.pets)))),
@@ -143,6 +151,7 @@ def restore(
                 f"NNCF's accuracy control failed with {describe(choices.changed())} ({type(exc).__name__}: {exc}). "
                 "The plain INT8 model is kept."
             ) from exc
+    return corrected(restored, source, calibration, spec.size_hw, choices)
 
 
 def put_back(plain: ov.Model, restored: ov.Model) -> list[str]:

@@ -4,10 +4,10 @@
     python -m train quantize --model models/fastsegnet --data ROOT --from-trail runs/fastsegnet-trail.json
 
 One option at a time is changed from the defaults: preset, ranges of activations and of weights, bias correction,
-overflow fix, channel alignment, subset size, model type, scenes among the pictures; --combine then tries the best of
-each together. Calibration pictures are training pictures, the scores are of validation pictures; the test split is not
-touched. The trail is saved after every row (and its table beside it, as Markdown): the same command goes on where it
-was stopped.
+overflow fix, channel alignment, subset size, model type, scenes among the pictures, correction of the logits;
+--combine then tries the best of each together. Calibration pictures are training pictures, the scores are of
+validation pictures; the test split is not touched. The trail is saved after every row (and its table beside it, as
+Markdown): the same command goes on where it was stopped.
 """
 
 import argparse

@@ -14,6 +14,7 @@ from engine.errors import InferenceError, InputError, unknown_name
 from train.compression.calibration_pictures import KINDS as CALIBRATION_KINDS
 from train.compression.calibration_pictures import calibration_pictures
 from train.compression.folding import fold_weights
+from train.compression.logit_correction import correct_logits
 from train.data import CALIBRATION_IMAGES, HashedPet
 
 # The values of each option; the first is the default.
@@ -30,6 +31,7 @@ KNOWN = {
     "smooth_quant": ("default", "off"),
     "model_type": ("convolutional", "transformer"),
     "calibration": CALIBRATION_KINDS,
+    "logit_correction": ("off", "on"),
 }  # fmt: skip
 
 
@@ -49,6 +51,7 @@ class Choices:
         subset_size: calibration pictures, the first so many by hash; accurate bias correction uses a fifth of them.
         model_type: "transformer" where the network has attention blocks.
         calibration: "half-scenes": every second calibration picture is a scene composed of the photos.
+        logit_correction: of the last bias, by the pixels that are in doubt, after NNCF is done.
     """
 
     preset: str = "mixed"
@@ -60,6 +63,7 @@ class Choices:
     smooth_quant: str = "default"
     model_type: str = "convolutional"
     calibration: str = "photos"
+    logit_correction: str = "off"
     subset_size: int = CALIBRATION_IMAGES
 
     def check(self, pictures: int) -> None:
@@ -107,11 +111,27 @@ def quantize_ir(
         model = read_folded(source)
         pictures = calibration_dataset(calibration, size_hw, choices)
         try:
-            return nncf.quantize(model, pictures, **nncf_arguments(choices))
+            quantized = nncf.quantize(model, pictures, **nncf_arguments(choices))
         except Exception as exc:  # NNCF raises errors of many types
             raise InferenceError(
                 f"NNCF failed with {describe(choices.changed())} ({type(exc).__name__}: {exc}). Choose otherwise."
             ) from exc
+    return corrected(quantized, source, calibration, size_hw, choices)
+
+
+def corrected(
+    quantized: ov.Model, source: Path, calibration: list[HashedPet], size_hw: tuple[int, int], choices: Choices
+) -> ov.Model:
+    """What NNCF made of `source`, its logits corrected where that is chosen.
+
+    Raises:
+        InferenceError: the model does not end in a bias.
+    """
+    if choices.logit_correction == "on":
+        photos = calibration[: choices.subset_size]
+        draw = calibration_pictures(photos, size_hw, choices.calibration)
+        correct_logits(quantized, ov.Core().read_model(source), map(draw, range(len(photos))))
+    return quantized
 
 
 def read_folded(source: Path) -> ov.Model:

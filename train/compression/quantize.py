@@ -41,6 +41,7 @@ HELP = {
     "smooth_quant": "of a transformer's matrix products",
     "model_type": "transformer where the network has attention blocks",
     "calibration": "photos alone, or every second picture a scene composed of them",
+    "logit_correction": "of the last bias, so that pixels in doubt are decided as in FP32",
 }
 
 
