@@ -14,6 +14,8 @@ from engine.latency import STAGES, Samples
 STAGE_PATTERN = {"preprocess": "/", "infer": "", "postprocess": "\\"}
 FONT = "'IBM Plex Sans', ui-sans-serif, system-ui, sans-serif"
 INK = "#6f7680"  # replaced by the page's own text colour in style.css
+# Of the width of the latency chart, on a phone: what the text after a bar takes, milliseconds alone or with a ratio.
+MILLISECONDS_WIDTH, RATIO_WIDTH = 0.30, 0.44
 
 TEMPLATE = go.layout.Template(
     layout={
@@ -60,11 +62,15 @@ def latency_chart(samples: Mapping[str, Samples], chosen: tuple[str, ...], with_
             },
             hovertemplate="%{y}<br>" + stage + " %{x:.2f} ms<extra></extra>",
         )
+    ends_ms = []
     for name, tick in zip(names, ticks, strict=True):
+        bar_ms = float(np.median(samples[name], axis=0).sum())
+        text = _bar_text(name, totals, with_ratios)
+        ends_ms.append(bar_ms / (1 - (RATIO_WIDTH if text.endswith("x") else MILLISECONDS_WIDTH)))
         figure.add_annotation(
-            x=float(np.median(samples[name], axis=0).sum()),
+            x=bar_ms,
             y=tick,
-            text=_bar_text(name, totals, with_ratios),
+            text=text,
             showarrow=False,
             xanchor="left",
             xshift=6,
@@ -76,7 +82,7 @@ def latency_chart(samples: Mapping[str, Samples], chosen: tuple[str, ...], with_
         height=90 + 44 * len(names),
         xaxis={
             "title": {"text": "milliseconds (solid: the network)", "font": {"size": 12}},
-            "range": [0, max(totals.values()) * 1.42],
+            "range": [0, max(ends_ms)],
         },
     )
     return figure
