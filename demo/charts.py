@@ -65,8 +65,10 @@ def latency_chart(samples: Mapping[str, Samples], chosen: tuple[str, ...], with_
     ends_ms = []
     for name, tick in zip(names, ticks, strict=True):
         bar_ms = float(np.median(samples[name], axis=0).sum())
-        text = _bar_text(name, totals, with_ratios)
-        ends_ms.append(bar_ms / (1 - (RATIO_WIDTH if text.endswith("x") else MILLISECONDS_WIDTH)))
+        text, width = f"<b>{milliseconds(totals[name])}</b>", MILLISECONDS_WIDTH
+        if with_ratios and name != BASELINE and BASELINE in totals:
+            text, width = f"{text}  {times(totals[BASELINE] / totals[name])}", RATIO_WIDTH
+        ends_ms.append(bar_ms / (1 - width))
         figure.add_annotation(
             x=bar_ms,
             y=tick,
@@ -86,10 +88,3 @@ def latency_chart(samples: Mapping[str, Samples], chosen: tuple[str, ...], with_
         },
     )
     return figure
-
-
-def _bar_text(name: str, totals: Mapping[str, float], with_ratios: bool) -> str:
-    text = f"<b>{milliseconds(totals[name])}</b>"
-    if with_ratios and name != BASELINE and BASELINE in totals:
-        text += f"  {times(totals[BASELINE] / totals[name])}"
-    return text

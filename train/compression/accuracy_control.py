@@ -129,13 +129,14 @@ def restore(
     """
     with quiet(show_bars=True) as nncf:
         arguments = nncf_arguments(choices)
+        pictures = calibration_dataset(calibration, spec.size_hw, choices)
         ranking = nncf.AdvancedAccuracyRestorerParameters(
             ranking_subset_size=max(1, min(RANKING_PICTURES, len(judge.pets) // 4)), num_ranking_workers=1
         )
         try:
             restored = nncf.quantize_with_accuracy_control(
                 read_folded(source),
-                calibration_dataset(calibration, spec.size_hw, choices),
+                pictures,
                 nncf.Dataset(list(range(len(judge.pets)))),
                 judge,
                 max_drop=max_drop,
@@ -151,7 +152,7 @@ def restore(
                 f"NNCF's accuracy control failed with {describe(choices.changed())} ({type(exc).__name__}: {exc}). "
                 "The plain INT8 model is kept."
             ) from exc
-    return corrected(restored, source, calibration, spec.size_hw, choices)
+    return corrected(restored, source, pictures, choices)
 
 
 def put_back(plain: ov.Model, restored: ov.Model) -> list[str]:

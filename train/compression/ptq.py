@@ -116,21 +116,17 @@ def quantize_ir(
             raise InferenceError(
                 f"NNCF failed with {describe(choices.changed())} ({type(exc).__name__}: {exc}). Choose otherwise."
             ) from exc
-    return corrected(quantized, source, calibration, size_hw, choices)
+    return corrected(quantized, source, pictures, choices)
 
 
-def corrected(
-    quantized: ov.Model, source: Path, calibration: list[HashedPet], size_hw: tuple[int, int], choices: Choices
-) -> ov.Model:
-    """What NNCF made of `source`, its logits corrected where that is chosen.
+def corrected(quantized: ov.Model, source: Path, pictures, choices: Choices) -> ov.Model:
+    """What NNCF made of `source` by the `calibration_dataset`, its logits corrected where that is chosen.
 
     Raises:
         InferenceError: the model does not end in a bias.
     """
     if choices.logit_correction == "on":
-        photos = calibration[: choices.subset_size]
-        draw = calibration_pictures(photos, size_hw, choices.calibration)
-        correct_logits(quantized, ov.Core().read_model(source), map(draw, range(len(photos))))
+        correct_logits(quantized, ov.Core().read_model(source), pictures.get_inference_data())
     return quantized
 
 
