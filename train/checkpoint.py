@@ -23,6 +23,16 @@ def save(state: dict, path: Path) -> None:
         raise InputError(f"{path} could not be written ({exc}); the one before is kept. Make room and resume.") from exc
 
 
+def refuse_overwriting(path: Path, option: str) -> None:
+    """Ends a command that would write over what another wrote; `option` is the one that names the folder.
+
+    Raises:
+        InputError: the file is there.
+    """
+    if path.is_file():
+        raise InputError(f"{path} is there already. Name another {option}.")
+
+
 def load(path: Path) -> dict:
     """What `save` wrote.
 

@@ -36,8 +36,7 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"--share is {args.share:g}; expected 0 to 1.")
     into = args.into or args.run.with_name(f"{args.run.name}-between")
     path = into / "weights.pt"
-    if path.is_file():
-        raise InputError(f"{path} is there already. Name another --into.")
+    checkpoint.refuse_overwriting(path, "--into")
     weights = checkpoint.load(args.run / "weights.pt")
     settings = weights["settings"]
     network = load_network(weights)

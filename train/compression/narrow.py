@@ -33,7 +33,7 @@ from engine.allocator import restart_tuned
 from engine.errors import InputError
 from engine.segmenter import preprocess
 from engine.spec import Model, sha256_of
-from train import networks
+from train import checkpoint, networks
 from train.compression.finishing import load_exactly, load_network, save_weights
 from train.compression.matching import Matching, match_features
 from train.data import CALIBRATION_IMAGES, PetCache, open_cache, split
@@ -83,8 +83,7 @@ def run(args: argparse.Namespace) -> None:
     restart_tuned("train", sys.argv[1:])
     check(args)
     path = args.run / "weights.pt"
-    if path.is_file():
-        raise InputError(f"{path} is there already. Name another --run.")
+    checkpoint.refuse_overwriting(path, "--run")
     model = Model.open(args.model)
     large = load_network(model).requires_grad_(False)
     options = {"num_classes": len(dataset.CLASSES), "normalization": model.spec.network["normalization"]}

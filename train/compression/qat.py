@@ -20,6 +20,7 @@ from engine.errors import InferenceError, InputError
 from engine.images import read_picture
 from engine.segmenter import preprocess
 from engine.spec import Model
+from train import checkpoint
 from train.compression.finishing import finish, load_network, save_weights
 from train.compression.ptq import KNOWN, quiet
 from train.data import HashedPet, PetPictures, open_cache, split
@@ -44,8 +45,8 @@ def run(args: argparse.Namespace) -> None:
     for name in ("steps", "batch_size", "learning_rate", "subset_size"):
         if getattr(args, name) <= 0:
             raise InputError(f"--{name.replace('_', '-')} is {getattr(args, name)}; expected more than 0.")
-    if (args.run / "weights.pt").is_file():
-        raise InputError(f"{args.run / 'weights.pt'} is there already. Name another --run.")
+    path = args.run / "weights.pt"
+    checkpoint.refuse_overwriting(path, "--run")
     model = Model.open(args.model)
     size, settings = model.spec.size_hw[0], model.spec.training["settings"]
     network = load_network(model)
@@ -67,8 +68,8 @@ def run(args: argparse.Namespace) -> None:
     }
     scores = "  ".join(f"{name} {row[name]:.4f}" for name in ("binary", "trimap", "species", "scenes"))
     print(f"loss {loss:.4f}, {row['seconds']:.0f} s; with fake quantizers on validation: {scores}")
-    save_weights(wrapped, model, row, args.run / "weights.pt")
-    print(f"wrote {args.run / 'weights.pt'}; next: python -m train export --run {args.run} --model NEW --size {size}")
+    save_weights(wrapped, model, row, path)
+    print(f"wrote {path}; next: python -m train export --run {args.run} --model NEW --size {size}")
 
 
 def put_quantizers(network: nn.Module, calibration: list[HashedPet], size: int, args: argparse.Namespace) -> nn.Module:
