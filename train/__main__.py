@@ -12,6 +12,7 @@ ablate     trains short runs that differ from a base by one option, and writes w
 compare    compares NNCF's options for INT8 on validation pictures and chooses; quantize --from-trail takes the choice
 qat        finishes the weights with the rounding of INT8 in the forward pass, where quantize loses too much
 interpolate   takes weights between those of a run and those that it started from, and validates them
+adjust     adds a constant to the logits of background and border, so that masks overlap better
 narrow     makes a smaller network out of a trained one: fewer blocks, narrower ones, the same features
 prune      sets the smallest weights to zero and says what that does to size, accuracy and speed
 temperature   measures what tempering the probabilities would gain; changes nothing
@@ -33,6 +34,7 @@ MODULES = {
     "compare": "train.compression.compare",
     "qat": "train.compression.qat",
     "interpolate": "train.interpolate",
+    "adjust": "train.adjust",
     "narrow": "train.compression.narrow",
     "prune": "train.compression.prune",
     "temperature": "train.temperature",

@@ -206,7 +206,7 @@ def make_spec(name, model_version, network, weights, size, artefacts) -> ModelSp
             "split": "Trainval less one picture in twenty, by sha256, for validation",
             "settings": settings,
             "validation": weights["history"][-1],
-            **({"interpolation": weights["interpolation"]} if "interpolation" in weights else {}),
+            **{step: weights[step] for step in ("interpolation", "adjustment") if step in weights},
         },
         versions={"python": platform.python_version(), **{p: version(p) for p in packages}},
         commit=current_commit(),

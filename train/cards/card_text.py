@@ -122,7 +122,7 @@ def training_section(spec: ModelSpec) -> str:
         f"scores above. {start_words(settings)} "
         f"{settings['epochs']} epochs, batches of {settings['batch_size']}, {settings['size']} px, AdamW, cosine "
         f"schedule, {loss_words(settings)}, moving average of the weights.{other_settings(settings)}"
-        f"{interpolation_words(spec)} "
+        f"{interpolation_words(spec)}{adjustment_words(spec)} "
         f"The pictures are single photos and, {scene_words(settings)}, scenes: collages, pets pasted on other grounds, "
         "grounds without a pet."
     )
@@ -132,7 +132,7 @@ def training_section(spec: ModelSpec) -> str:
         filled(quantization_words(quantization)) if quantization else "",
         "To make this folder again (`ROOT` holds `oxford-iiit-pet/`):",
         f"""```
-{fit_command(spec)}{interpolate_command(spec)}
+{fit_command(spec)}{interpolate_command(spec)}{adjust_command(spec)}
 python -m train export --run {exported_run(spec)} --model models/{spec.name}{export_options(spec)}
 python -m train quantize --model models/{spec.name} --data ROOT{quantize_options(spec)}
 python -m train card --model models/{spec.name} --data ROOT
@@ -223,13 +223,36 @@ def interpolate_command(spec: ModelSpec) -> str:
         return ""
     return (
         f"\npython -m train interpolate --run runs/{spec.name} --other {between['other']} --share {between['share']:g} "
-        f"\\\n    --into {exported_run(spec)} --data ROOT"
+        "--data ROOT"
     )
+
+
+def adjustment_words(spec: ModelSpec) -> str:
+    """What was added to the logits, where something was."""
+    added = spec.training.get("adjustment")
+    if not added:
+        return ""
+    return (
+        f" {added['background']:+g} was added to the background's logit and {added['border']:+g} to the border's, "
+        "which scored best on validation."
+    )
+
+
+def adjust_command(spec: ModelSpec) -> str:
+    """The last command before export, on a line of its own, where there was one."""
+    if not spec.training.get("adjustment"):
+        return ""
+    return f"\npython -m train adjust --run {interpolated_run(spec)} --data ROOT"
+
+
+def interpolated_run(spec: ModelSpec) -> str:
+    """The folder of the weights after `interpolate`, if they were."""
+    return f"runs/{spec.name}" + ("-between" if spec.training.get("interpolation") else "")
 
 
 def exported_run(spec: ModelSpec) -> str:
     """The folder of the weights that were exported."""
-    return f"runs/{spec.name}" + ("-between" if spec.training.get("interpolation") else "")
+    return interpolated_run(spec) + ("-adjusted" if spec.training.get("adjustment") else "")
 
 
 def quantize_options(spec: ModelSpec) -> str:

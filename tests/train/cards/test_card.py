@@ -126,12 +126,22 @@ def test_a_card_says_that_the_weights_lie_between_two(spec):
     card = render(replace(spec, training={**spec.training, "interpolation": interpolation}))
     assert "The weights were then moved 35% of the way to `before.pt2`." in " ".join(card.split())
     commands = card.replace(" \\\n    ", " ").splitlines()
-    assert (
-        "python -m train interpolate --run runs/drawn --other before.pt2 --share 0.35 --into runs/drawn-between "
-        "--data ROOT"
-    ) in commands
+    assert "python -m train interpolate --run runs/drawn --other before.pt2 --share 0.35 --data ROOT" in commands
     assert "python -m train export --run runs/drawn-between --model models/drawn" in commands
     assert "between" not in render(spec)
+
+
+def test_a_card_says_what_was_added_to_the_logits(spec):
+    steps = {"interpolation": {"other": "before.pt2", "share": 0.2}, "adjustment": {"background": 0.0, "border": 0.3}}
+    card = render(replace(spec, training={**spec.training, **steps}))
+    assert (
+        "+0 was added to the background's logit and +0.3 to the border's, which scored best on validation."
+        in " ".join(card.split())
+    )
+    commands = card.splitlines()
+    first = commands.index("python -m train adjust --run runs/drawn-between --data ROOT")
+    assert commands[first - 1].startswith("python -m train interpolate --run runs/drawn ")
+    assert commands[first + 1] == "python -m train export --run runs/drawn-between-adjusted --model models/drawn"
 
 
 def test_a_card_says_how_often_scenes_were_shown(spec):
