@@ -1,7 +1,6 @@
 """The page, started as a user starts it and seen in headless Chromium, and lanes without a network."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from camera_clip import CHROMIUM, camera_flags, write_clip
 
 from demo.lanes import Lanes
 from engine.backends.fake import FakeBackend
@@ -19,7 +19,6 @@ from engine.segmenter import Segmenter
 from engine.spec import Model, ModelSpec
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = shutil.which("chromium")
 FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -133,6 +132,43 @@ def visit(browser, page):
     yield open_page
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="session")
+def camera(browser, tmp_path_factory):
+    """Chromium whose camera plays the clip."""
+    clip = write_clip(tmp_path_factory.mktemp("camera") / "clip.mjpeg")
+    opened = browser.browser_type.launch(executable_path=CHROMIUM, args=camera_flags(clip))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def live(camera, page):
+    """`live()` opens the Live tab of the page in a window of its own; a script that fails there fails the test."""
+    contexts, troubles = [], []
+
+    def open_tab(width: int = 1400, height: int = 1000, scheme: str = "light", script: str = "", prepare=lambda tab: 0):
+        context = camera.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, permissions=["camera"]
+        )
+        contexts.append(context)
+        tab = context.new_page()
+        tab.on("pageerror", lambda error: troubles.append(str(error)))
+        tab.add_init_script(script)
+        prepare(tab)
+        tab.goto(page.url)
+        tab.wait_for_selector("#photo input[type=file]", state="attached", timeout=OPENS_WITHIN_MS)
+        tab.click("button[role=tab]:has-text('Live')")
+        tab.wait_for_selector("[data-live=start]", timeout=OPENS_WITHIN_MS)
+        return tab
+
+    yield open_tab
+    for context in contexts:
+        for tab in context.pages:
+            print("The page says:", tab.inner_text("[data-live=notice]") or "nothing")  # shown where a test fails
+        context.close()
+    assert troubles == []
 
 
 @pytest.fixture(scope="session")

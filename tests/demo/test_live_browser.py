@@ -12,10 +12,10 @@ from statistics import median
 import cv2
 import numpy as np
 import pytest
-from camera_clip import CHROMIUM, FRAMES, OUTSIDE, camera_flags, read_code, write_clip
+from camera_clip import FRAMES, OUTSIDE, read_code
+from live_tab import ANSWER_MS, KEEP_STREAMS, REFUSE, arrives, begin, frame, stays_within_the_window
 from PIL import Image
 
-ANSWER_MS = 60_000
 AT_LEAST_FPS = 10  # on a machine that does other things as well; a quiet one with two cores shows 25 to 30
 WATCHED_S = 6
 ON_SCREEN_WITHIN = 0.2  # of the latency measured from outside
@@ -35,65 +35,6 @@ navigator.mediaDevices.getUserMedia = async () => {
   return canvas.captureStream(20);
 };
 """
-KEEP_STREAMS = """
-window.streams = [];
-const getUserMedia = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-navigator.mediaDevices.getUserMedia = async (wanted) => {
-  window.streams.push(await getUserMedia(wanted));
-  return window.streams.at(-1);
-};
-"""
-REFUSE = "navigator.mediaDevices.getUserMedia = async () => {{ throw new DOMException('no', '{}'); }};"
-WITHOUT_HTTPS = "Object.defineProperty(Navigator.prototype, 'mediaDevices', { get: () => undefined });"
-
-
-@pytest.fixture(scope="module")
-def camera(browser, tmp_path_factory):
-    """Chromium whose camera plays the clip."""
-    clip = write_clip(tmp_path_factory.mktemp("camera") / "clip.mjpeg")
-    opened = browser.browser_type.launch(executable_path=CHROMIUM, args=camera_flags(clip))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def live(camera, page):
-    """`live()` opens the Live tab of the page in a window of its own; a script that fails there fails the test."""
-    contexts, troubles = [], []
-
-    def open_tab(width: int = 1400, height: int = 1000, scheme: str = "light", script: str = "", prepare=lambda tab: 0):
-        context = camera.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme, permissions=["camera"]
-        )
-        contexts.append(context)
-        tab = context.new_page()
-        tab.on("pageerror", lambda error: troubles.append(str(error)))
-        tab.add_init_script(script)
-        prepare(tab)
-        tab.goto(page.url)
-        tab.wait_for_selector("#photo input[type=file]", state="attached", timeout=ANSWER_MS)
-        tab.click("button[role=tab]:has-text('Live')")
-        tab.wait_for_selector("[data-live=start]", timeout=ANSWER_MS)
-        return tab
-
-    yield open_tab
-    for context in contexts:
-        for tab in context.pages:
-            print("The page says:", tab.inner_text("[data-live=notice]") or "nothing")  # shown where a test fails
-        context.close()
-    assert troubles == []
-
-
-def begin(tab):
-    """Starts the camera and waits for the picture and its figures."""
-    tab.evaluate("delete document.querySelector('.live').dataset.shown")  # of the time before
-    tab.click("[data-live=start]")
-    return arrives(tab)
-
-
-def arrives(tab):
-    tab.wait_for_function("Number(document.querySelector('.live').dataset.shown) > 5", timeout=ANSWER_MS)
-    return tab
 
 
 def choose(tab, dropdown: str, option: str) -> None:
@@ -101,26 +42,11 @@ def choose(tab, dropdown: str, option: str) -> None:
     tab.click(f"ul[role=listbox] li:has-text('{option}')")
 
 
-def frame(tab) -> int:
-    """The number of the frame shown last."""
-    return int(tab.evaluate("document.querySelector('.live').dataset.frame"))
-
-
-def notice(tab, words: str) -> str:
-    """What the page says, once that holds some words."""
-    tab.wait_for_selector(f"[data-live=notice]:has-text('{words}')", timeout=ANSWER_MS)
-    return tab.inner_text("[data-live=notice]")
-
-
 def canvas(tab, index: int = 0) -> np.ndarray:
     """What a canvas holds, at 640 x 480 whatever the page sends just now: int (480, 640, 3) RGB."""
     url = tab.evaluate(f"document.querySelector('[data-live=canvas{index}]').toDataURL('image/png')")
     bgr = cv2.imdecode(np.frombuffer(base64.b64decode(url.split(",")[1]), np.uint8), cv2.IMREAD_COLOR)
     return cv2.resize(bgr, (640, 480))[..., ::-1].astype(int)
-
-
-def stays_within_the_window(tab) -> bool:
-    return tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 # --- What is seen, and measured ---
@@ -384,97 +310,3 @@ def test_who_looks_at_another_tab_sends_nothing_and_goes_on_when_back(live):
     assert frame(tab) == left_at
     tab.click("button[role=tab]:has-text('Live')")
     tab.wait_for_function(f"document.querySelector('.live').dataset.frame > {left_at + 10}", timeout=ANSWER_MS)
-
-
-# --- What goes wrong ---
-
-
-@pytest.mark.parametrize(
-    ("script", "words"),
-    [
-        (REFUSE.format("NotAllowedError"), "was not allowed to use the camera. Press the camera or lock symbol"),
-        (REFUSE.format("NotFoundError"), "No camera was found on this device."),
-        (REFUSE.format("NotReadableError"), "The camera is in use by another program."),
-        (REFUSE.format("AbortError"), "The camera did not start (no)."),
-        (WITHOUT_HTTPS, "browsers give the camera only to pages that come by HTTPS or from this very machine"),
-    ],
-    ids=["not allowed", "none", "in use", "other", "no HTTPS"],
-)
-def test_a_camera_that_cannot_be_had_is_told_in_a_sentence(live, keep, script, words):
-    tab = live(script=script)
-    tab.click("[data-live=start]")
-    said = notice(tab, words)
-    assert said.endswith(".")
-    assert tab.is_visible("[data-live=start]")
-    assert stays_within_the_window(tab)
-
-
-def test_a_camera_that_is_pulled_out_is_told_and_the_tab_is_ready_again(live):
-    tab = begin(live(script=KEEP_STREAMS))
-    tab.evaluate("window.streams[0].getVideoTracks()[0].dispatchEvent(new Event('ended'))")
-    assert "The camera is gone." in notice(tab, "The camera is gone.")
-    assert tab.is_visible("[data-live=start]")
-    begin(tab)
-    assert not tab.is_visible("[data-live=notice]")
-
-
-@pytest.fixture
-def cut(live):
-    """A tab whose connections the test may close from the server's side: `tab, connections = cut()`."""
-
-    def open_tab():
-        connections = []
-
-        def take(route) -> None:
-            route.connect_to_server()
-            connections.append(route)
-
-        tab = live(prepare=lambda tab: tab.route_web_socket("**/live", take))
-        return begin(tab), connections
-
-    return open_tab
-
-
-def test_a_lost_connection_is_told_and_made_again_each_time(cut):
-    tab, connections = cut()
-    for number in (1, 2):
-        before = frame(tab)
-        connections[-1].close(code=1011)
-        notice(tab, "The connection to the server was lost. Trying again.")
-        tab.wait_for_function(f"document.querySelector('.live').dataset.frame > {before + 10}", timeout=ANSWER_MS)
-        assert len(connections) == 1 + number
-        assert not tab.is_visible("[data-live=notice]")
-
-
-def test_a_place_lost_by_silence_is_had_again_even_after_a_lost_connection(cut):
-    tab, connections = cut()
-    for code in (1011, 4002):
-        before = frame(tab)
-        connections[-1].close(code=code)
-        tab.wait_for_function(f"document.querySelector('.live').dataset.frame > {before + 10}", timeout=20_000)
-    assert len(connections) == 3
-
-
-def test_a_server_that_is_full_says_so_and_the_tab_is_ready_again(live):
-    def full(route) -> None:
-        route.send('{"error": "24 viewers share this machine or wait for it, the most it takes."}')
-        route.close(code=4001)
-
-    tab = live(prepare=lambda tab: tab.route_web_socket("**/live", full))
-    tab.click("[data-live=start]")
-    assert notice(tab, "24 viewers share this machine").startswith("24 viewers")
-    tab.wait_for_selector("[data-live=start]", timeout=ANSWER_MS)
-
-
-def test_the_place_in_the_line_and_a_benchmark_are_told(live):
-    routes = []
-    tab = live(prepare=lambda tab: tab.route_web_socket("**/live", lambda route: routes.append(route)))
-    tab.click("[data-live=start]")
-    tab.wait_for_timeout(1000)
-    routes[0].send('{"standing": {"place": 2, "viewers": 4, "is_measured": false}}')
-    assert notice(tab, "4 viewers share this machine. You are number 2 in the line;")
-    routes[0].send('{"standing": {"place": 0, "viewers": 4, "is_measured": true}}')
-    assert notice(tab, "A benchmark measures this machine. The live picture goes on when it is done.")
-    routes[0].send('{"standing": {"place": 0, "viewers": 4, "is_measured": false}}')
-    tab.wait_for_selector("[data-live=notice]", state="hidden", timeout=ANSWER_MS)
-    assert "Shared with 3 other viewers" in tab.inner_text("[data-live=viewers]")
