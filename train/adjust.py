@@ -12,7 +12,7 @@ The constants are searched in steps of `STEP`, from none, always to the best nei
 is validated, and `export` takes it as any other.
 
 Source: Menon et al., "Long-tail learning via logit adjustment", ICLR 2021 (arXiv:2007.07314), with constants that are
-searched for; Lipton, Elkan, Naryanaswamy, "Optimal Thresholding of Classifiers to Maximize F1 Measure", ECML 2014
+searched for; Lipton, Elkan, Narayanaswamy, "Optimal Thresholding of Classifiers to Maximize F1 Measure", ECML 2014
 (arXiv:1402.1892), for why the likeliest is not the best.
 """
 
