@@ -17,6 +17,7 @@ searched for; Lipton, Elkan, Narayanaswamy, "Optimal Thresholding of Classifiers
 """
 
 import argparse
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -104,14 +105,10 @@ def read_pixels(network: nn.Module, cache: PetCache, size: int) -> list[Pixels]:
 
 def best_adjustment(pictures: Sequence[Pixels]) -> tuple[float, float]:
     """What is added to the logits of background and border, from none by the best neighbour."""
-    known: dict[tuple[int, int], float] = {}
 
+    @functools.cache
     def score(place: tuple[int, int]) -> float:
-        if max(map(abs, place)) > FARTHEST:
-            return -np.inf
-        if place not in known:
-            known[place] = sum(overlaps(pictures, STEP * place[0], STEP * place[1]))
-        return known[place]
+        return -np.inf if max(map(abs, place)) > FARTHEST else sum(overlaps(pictures, STEP * place[0], STEP * place[1]))
 
     place, last = (0, 0), None
     while place != last:
