@@ -44,7 +44,7 @@ class Pet:
             with Image.open(self.trimap_path) as file:
                 trimap = np.asarray(file)
         except (OSError, SyntaxError) as exc:
-            raise InputError(f"The trimap {self.trimap_path} cannot be read ({exc}). Restore the file.") from exc
+            raise self._unreadable(exc) from exc
         values = np.unique(trimap)
         if trimap.ndim != 2 or not np.isin(values, (PET, BACKGROUND, BORDER)).all():
             raise InputError(
@@ -52,6 +52,21 @@ class Pet:
                 "expected (H, W) with 1 = pet, 2 = background, 3 = border. Mend or remove the file."
             )
         return trimap
+
+    def long_side(self) -> int:
+        """Of the trimap's width and height, in px, the larger; the pixels are not decoded.
+
+        Raises:
+            InputError: the file cannot be read.
+        """
+        try:
+            with Image.open(self.trimap_path) as file:
+                return max(file.size)
+        except (OSError, SyntaxError) as exc:
+            raise self._unreadable(exc) from exc
+
+    def _unreadable(self, exc: Exception) -> InputError:
+        return InputError(f"The trimap {self.trimap_path} cannot be read ({exc}). Restore the file.")
 
 
 def read_split(root: Path | str, split: str) -> list[Pet]:

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> None:
     into = args.into or args.run.with_name(f"{args.run.name}-adjusted")
     path = into / "weights.pt"
     checkpoint.refuse_overwriting(path, "--into")
-    weights = checkpoint.load(args.run / "weights.pt")
+    weights = checkpoint.load_before(args.run / "weights.pt", "adjustment")
     size = weights["settings"]["size"]
     network = load_network(weights).to(memory_format=torch.channels_last)
     cache = open_cache(args.data, args.cache)

@@ -137,15 +137,19 @@ def choose_device(wanted: str, processes: Processes) -> tuple[torch.device, torc
 
 
 def training_pictures(cache: PetCache, args: argparse.Namespace) -> PetPictures:
-    """The training pictures of the cache, `--limit` of them at most.
+    """The training pictures of the cache that are `--min-side` px long, `--limit` of them at most.
 
     Raises:
         InputError: they do not fill a batch, or no picture is left for validation.
     """
-    training = split(cache.pets, "training")[: args.limit]
+    training = split(cache.pets, "training")
+    if args.min_side:
+        training = [hashed for hashed in training if hashed.pet.long_side() >= args.min_side]
+    training = training[: args.limit]
     if len(training) < args.batch_size:
+        of_size = f" of {args.min_side} px and more" if args.min_side else ""
         raise InputError(
-            f"{len(training)} training pictures do not fill a batch of {args.batch_size}. Take a smaller one."
+            f"{len(training)} training pictures{of_size} do not fill a batch of {args.batch_size}. Take a smaller one."
         )
     if not split(cache.pets, "validation"):
         raise InputError(f"None of the {len(cache.pets)} pictures of trainval falls to validation. Add pictures.")

@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> None:
     into = args.into or args.run.with_name(f"{args.run.name}-between")
     path = into / "weights.pt"
     checkpoint.refuse_overwriting(path, "--into")
-    weights = checkpoint.load(args.run / "weights.pt")
+    weights = checkpoint.load_before(args.run / "weights.pt", "interpolation", "adjustment")
     settings = weights["settings"]
     network = load_network(weights)
     load_exactly(network, args.other, settings["network"])

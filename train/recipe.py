@@ -59,6 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--teacher-temperature", type=float, default=1.0)
     parser.add_argument("--teacher-size", type=int, default=None, help="side of what the teacher sees, px (its own)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--min-side", type=int, default=0, metavar="PX", help="leaves out training pictures whose long side is shorter"
+    )
     parser.add_argument("--limit", type=int, default=None, help="train on so many pictures only (for a trial)")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="of the forward pass")
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) // 2), help="loader processes")
@@ -69,14 +72,14 @@ SETTINGS = (
     "network", "encoder_weights", "initial_weights", "normalization", "size", "scales", "scenes", "epochs",
     "batch_size", "learning_rate", "encoder_rate", "weight_decay", "warmup_epochs", "ema_decay", "freeze", "lovasz",
     "dice", "border_species", "focal", "ohem", "class_balance", "teacher", "teacher_share", "teacher_temperature",
-    "teacher_size", "seed", "limit", "precision",
+    "teacher_size", "seed", "min_side", "limit", "precision",
 )  # fmt: skip
 ABOVE_ZERO = (
     "epochs", "batch_size", "learning_rate", "limit", "teacher_temperature", "teacher_size", "ohem", "stop_after",
 )  # fmt: skip
 ZERO_OR_MORE = (
     "encoder_rate", "weight_decay", "warmup_epochs", "ema_decay", "freeze", "lovasz", "dice", "border_species", "focal",
-    "class_balance", "scenes", "teacher_share", "seed", "workers",
+    "class_balance", "scenes", "teacher_share", "seed", "min_side", "workers",
 )  # fmt: skip
 AT_MOST_ONE = ("ohem", "scenes", "teacher_share")
 

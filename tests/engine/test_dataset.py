@@ -1,5 +1,7 @@
 """The dataset on disk is read whole, or refused with the file that is wrong."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -139,6 +141,15 @@ def test_a_trimap_that_is_no_picture_names_the_file(drawn_dataset):
     pet.trimap_path.write_bytes(pet.trimap_path.read_bytes()[:60])
     with pytest.raises(InputError, match=r"The trimap .*Drawn_Cat_test0.png cannot be read .* Restore the file"):
         pet.read_trimap()
+    with pytest.raises(InputError, match=r"Drawn_Cat_test1.png cannot be read .* Restore the file"):
+        replace(pet, trimap_path=pet.trimap_path.with_name("Drawn_Cat_test1.png")).long_side()
+
+
+def test_the_long_side_is_that_of_the_trimap(drawn_dataset):
+    pet = read_split(drawn_dataset, "test")[0]
+    for width, height in ((96, 80), (80, 96), (5, 300)):
+        Image.new("L", (width, height), 1).save(pet.trimap_path)
+        assert pet.long_side() == max(width, height)
 
 
 def test_a_trimap_of_another_size_than_its_photo_is_refused(drawn_dataset, segmenter_on):

@@ -77,3 +77,9 @@ def test_the_command_writes_weights_that_the_model_tells_about(run, shared_datas
     assert Model.open(model).spec.training["adjustment"] == added
     assert main([str(word) for word in words]) == 2
     assert "is there already. Name another --into." in capsys.readouterr().err
+    words[words.index(run)] = into
+    for command, step in (("adjust", []), ("interpolate", ["--other", run / "weights.pt"])):
+        again = [command, *words[1:], "--into", tmp_path / "again", *step]
+        assert main([str(word) for word in again]) == 2
+        said = capsys.readouterr().err
+        assert f"{into / 'weights.pt'} is of a run after its adjustment. Name the --run before it." in said

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from engine.errors import InputError
 from train import checkpoint, data, networks, recipe
 from train.__main__ import main
 from train.augment import KINDS
-from train.fit import kinds_of_pictures
+from train.fit import kinds_of_pictures, training_pictures
 from train.validation import SCORES
 
 
@@ -204,6 +205,8 @@ def test_resuming_from_a_checkpoint_cut_short_is_refused(fit, run, tmp_path, ref
         ("--batch-size", -1, "--batch-size is -1; expected more than 0"),
         ("--limit", 1, "1 training pictures do not fill a batch of 2. Take a smaller one"),
         ("--limit", 0, "--limit is 0; expected more than 0"),
+        ("--min-side", -1, "--min-side is -1; expected 0 or more"),
+        ("--min-side", 97, "0 training pictures of 97 px and more do not fill a batch of 2. Take a smaller one"),
         ("--learning-rate", "nan", "--learning-rate is nan; expected more than 0"),
         ("--learning-rate", "inf", "--learning-rate is inf; expected more than 0"),
         ("--lovasz", -0.5, "--lovasz is -0.5; expected 0 or more"),
@@ -230,6 +233,18 @@ def test_resuming_from_a_checkpoint_cut_short_is_refused(fit, run, tmp_path, ref
 def test_an_unfit_option_is_refused_before_training(fit, tmp_path, refused, option, value, words):
     refused(fit(tmp_path / "run", option, value), words)
     assert not (tmp_path / "run").exists()
+
+
+def test_training_leaves_out_what_is_smaller_than_the_side(shared_dataset, tmp_path):
+    # Drawn pictures are 96 px long; one gets an annotation of 120.
+    cache = data.open_cache(shutil.copytree(shared_dataset, tmp_path / "pets"), tmp_path)
+    training = data.split(cache.pets, "training")
+    Image.new("L", (80, 120), 1).save(training[3].pet.trimap_path)
+    options = argparse.Namespace(min_side=0, limit=None, batch_size=1, size=64, seed=0, scenes=None)
+    assert training_pictures(cache, options).pets == training
+    for side, kept in ((96, training), (97, training[3:4]), (120, training[3:4])):
+        options.min_side = side
+        assert training_pictures(cache, options).pets == kept
 
 
 def test_a_root_that_is_no_dataset_is_refused_without_a_network(tmp_path, refused, monkeypatch):

@@ -34,6 +34,9 @@ def test_the_command_validates_what_it_writes_and_the_model_says_where_it_lies(
         torch.testing.assert_close(value, before["state_dict"][name])
     assert main(words) == 2
     assert "is there already. Name another --into." in capsys.readouterr().err
+    again = [str(into) if word == str(run) else word for word in words]
+    assert main([*again, "--into", str(tmp_path / "again")]) == 2
+    assert f"{into / 'weights.pt'} is of a run after its interpolation. Name the --run" in capsys.readouterr().err
     # The settings are still those of `fit`, so that the card's command makes the run again.
     assert after["settings"] == before["settings"]
 
