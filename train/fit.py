@@ -78,7 +78,7 @@ def fit(args: argparse.Namespace, processes: Processes) -> list[dict]:
             if args.initial_weights != "none":
                 print(networks.take_over(network, checkpoint.load_weights(Path(args.initial_weights))))
         cache = open_cache(args.data, args.cache)
-    pictures = training_pictures(cache, args)
+    pictures = training_pictures(cache, args, args.min_side)
     loss = SegmentationLoss(
         args.lovasz, args.dice, args.focal, args.border_species, args.ohem,
         class_weights(pictures, args.class_balance), args.teacher_share, args.teacher_temperature,
@@ -136,18 +136,18 @@ def choose_device(wanted: str, processes: Processes) -> tuple[torch.device, torc
     return device, precision
 
 
-def training_pictures(cache: PetCache, args: argparse.Namespace) -> PetPictures:
-    """The training pictures of the cache that are `--min-side` px long, `--limit` of them at most.
+def training_pictures(cache: PetCache, args: argparse.Namespace, min_side: int = 0) -> PetPictures:
+    """The training pictures of the cache whose long side is `min_side` px or more, `--limit` of them at most.
 
     Raises:
-        InputError: they do not fill a batch, or no picture is left for validation.
+        InputError: they do not fill a batch, a trimap cannot be read, or no picture is left for validation.
     """
     training = split(cache.pets, "training")
-    if args.min_side:
-        training = [hashed for hashed in training if hashed.pet.long_side() >= args.min_side]
+    if min_side:
+        training = [hashed for hashed in training if hashed.pet.long_side() >= min_side]
     training = training[: args.limit]
     if len(training) < args.batch_size:
-        of_size = f" of {args.min_side} px and more" if args.min_side else ""
+        of_size = f" of {min_side} px and more" if min_side else ""
         raise InputError(
             f"{len(training)} training pictures{of_size} do not fill a batch of {args.batch_size}. Take a smaller one."
         )

@@ -240,11 +240,10 @@ def test_training_leaves_out_what_is_smaller_than_the_side(shared_dataset, tmp_p
     cache = data.open_cache(shutil.copytree(shared_dataset, tmp_path / "pets"), tmp_path)
     training = data.split(cache.pets, "training")
     Image.new("L", (80, 120), 1).save(training[3].pet.trimap_path)
-    options = argparse.Namespace(min_side=0, limit=None, batch_size=1, size=64, seed=0, scenes=None)
+    options = argparse.Namespace(limit=None, batch_size=1, size=64, seed=0, scenes=None)
     assert training_pictures(cache, options).pets == training
     for side, kept in ((96, training), (97, training[3:4]), (120, training[3:4])):
-        options.min_side = side
-        assert training_pictures(cache, options).pets == kept
+        assert training_pictures(cache, options, side).pets == kept
 
 
 def test_a_root_that_is_no_dataset_is_refused_without_a_network(tmp_path, refused, monkeypatch):

@@ -71,7 +71,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, default=None, help="train on so many pictures only (for a trial)")
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) // 2), help="loader processes")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --run")
-    parser.set_defaults(min_side=0)  # features are alike on pictures of any size
 
 
 # What must be the same for a resumed run to be the same run.
