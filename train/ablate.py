@@ -42,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     recipe.add_arguments(parser)
     parser.add_argument("--variants", default="all", help=f"all, or some of {','.join(VARIANTS)}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
-    parser.set_defaults(run=Path("runs/ablation"), epochs=EPOCHS, size=SIZE, stop_after=None)
+    parser.set_defaults(run=Path("runs/ablation"), epochs=EPOCHS, size=SIZE)
+    parser.set_defaults(stop_after=None, validate_every=1, keep_every=None)
 
 
 def run(args: argparse.Namespace) -> None:

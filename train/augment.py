@@ -30,6 +30,7 @@ PASTED_SIDES = (0.15, 0.75)  # of a pasted pet's longer side, relative to the fr
 GROUND_GRID = 32  # cells a side on which a rectangle without pets is searched
 GROUND_SHARE = 0.3  # of the photo's side that such a rectangle has at least
 BACKGROUND, BORDER = 0, 3
+LUMA = np.array([0.299, 0.587, 0.114])  # what red, green and blue weigh in grey (ITU-R BT.601)
 
 
 class Augmenter:
@@ -153,11 +154,10 @@ def paste(
 
     The annotated border takes half of either picture, softly, and stays a border.
     """
-    rows, columns = (np.flatnonzero((donor_mask > BACKGROUND).any(axis=axis)) for axis in (1, 0))
-    if not rows.size:
+    left, top, width, height = cv2.boundingRect((donor_mask > BACKGROUND).view(np.uint8))
+    if not width:
         return
-    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    pet, labels = donor[box], donor_mask[box]
+    pet, labels = (part[top : top + height, left : left + width] for part in (donor, donor_mask))
     size = mask.shape[0]
     scale = log_uniform(*PASTED_SIDES, rng) * size / max(labels.shape)
     stretch = np.exp(rng.uniform(-0.15, 0.15))
@@ -185,27 +185,24 @@ def paste(
 def empty_rectangle(mask: np.ndarray) -> tuple[int, int, int, int] | None:
     """The largest rectangle without a pet: top, bottom, left, right in px, or None where all are small.
 
-    Searched on a coarse grid, by the largest rectangle under each row's histogram of empty cells.
+    Searched on a coarse grid: the rectangles that end in a row stand under the histogram of the empty cells above it,
+    and each is found where the histogram falls below its height.
     """
     cells = cv2.resize((mask > BACKGROUND).astype(np.float32), (GROUND_GRID, GROUND_GRID), interpolation=cv2.INTER_AREA)
-    is_empty = cells == 0
     least = round(GROUND_GRID * GROUND_SHARE)
-    heights = np.zeros(GROUND_GRID, int)
+    heights = [0] * GROUND_GRID
     best, area = None, 0
-    for row in range(GROUND_GRID):
-        heights = np.where(is_empty[row], heights + 1, 0)
-        if heights.max() < least:
-            continue
-        for low in np.unique(heights[heights >= least]):
-            run_start = None
-            for column, fits in enumerate([*(heights >= low), False]):
-                if fits and run_start is None:
-                    run_start = column
-                elif not fits and run_start is not None:
-                    width = column - run_start
-                    if width >= least and width * low > area:
-                        best, area = (row + 1 - int(low), row + 1, run_start, column), width * int(low)
-                    run_start = None
+    for row, is_empty in enumerate((cells == 0).tolist()):
+        heights = [height + 1 if empty else 0 for height, empty in zip(heights, is_empty, strict=True)]
+        rising: list[tuple[int, int]] = []  # the column from which on there is a height, ever greater ones
+        for column, height in enumerate([*heights, 0]):
+            first = column
+            while rising and rising[-1][1] >= height:
+                first, low = rising.pop()
+                width = column - first
+                if width >= least and low >= least and width * low > area:
+                    best, area = (row + 1 - low, row + 1, first, column), width * low
+            rising.append((first, height))
     if best is None:
         return None
     cell_h, cell_w = mask.shape[0] / GROUND_GRID, mask.shape[1] / GROUND_GRID
@@ -219,12 +216,10 @@ def photometric(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         brightness = log_uniform(0.5, 2.0, rng)
         contrast, saturation = rng.uniform(0.6, 1.4, 2)
         tint = rng.uniform(0.92, 1.08, 3)
-        pixels = image.astype(np.float32)
-        grey = pixels @ np.float32([0.299, 0.587, 0.114])
-        pixels = pixels * saturation + grey[..., None] * (1 - saturation)
-        mean = float(grey.mean())
-        pixels = ((pixels - mean) * contrast + mean) * (brightness * tint).astype(np.float32)
-        image = np.clip(pixels, 0, 255).astype(np.uint8)
+        factors = (brightness * tint)[:, None]
+        mean = float(LUMA @ cv2.mean(image)[:3])
+        colors = factors * contrast * (saturation * np.eye(3) + (1 - saturation) * LUMA)
+        image = cv2.transform(image, np.hstack([colors, factors * mean * (1 - contrast)]))
     if rng.random() < 0.05:
         image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     if rng.random() < 0.15:

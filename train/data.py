@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
-from PIL import Image
 from torch.utils.data import Dataset
 from torchvision.datasets import OxfordIIITPet
 from tqdm import tqdm
@@ -149,7 +149,7 @@ def open_cache(root: Path, folder: Path) -> PetCache:
     """
     pets = read_trainval(root)
     digest = hashlib.sha256("".join(pet.sha256 for pet in pets).encode()).hexdigest()[:12]
-    path = folder / f"trainval-{CACHE_SIZE}-{digest}.npy"
+    path = folder / f"trainval-{CACHE_SIZE}-smooth-{digest}.npy"
     if not path.is_file():
         _write_cache(path, [hashed.pet for hashed in pets])
     return PetCache(np.load(path, mmap_mode="r"), pets)
@@ -161,16 +161,27 @@ def _write_cache(path: Path, pets: list[dataset.Pet]) -> None:
         pixels = np.lib.format.open_memmap(partial, "w+", np.uint8, (len(pets), *size, 4))
         for row, pet in enumerate(tqdm(pets, desc="decoding pictures", unit="picture", mininterval=1)):
             picture, trimap = read_annotated(pet)
-            mask = Image.fromarray(class_mask(trimap, pet.species))
             pixels[row, :, :, :3] = preprocess(picture.image, size)[0]
-            pixels[row, :, :, 3] = np.asarray(mask.resize(size, Image.Resampling.NEAREST))
+            pixels[row, :, :, 3] = stretched(class_mask(trimap, pet.species), size)
         pixels.flush()
+
+
+def stretched(mask: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
+    """Class ids at another size: uint8 (H, W).
+
+    Where a mask grows, a pixel gets the class that weighs most in it by bilinear interpolation: the nearest label would
+    make a staircase of every outline. Where it shrinks, the nearest keeps thin borders.
+    """
+    if mask.shape[0] > size_hw[0] or mask.shape[1] > size_hw[1]:
+        return cv2.resize(mask, size_hw[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+    planes = np.stack([mask == number for number in range(len(dataset.CLASSES))], axis=-1).astype(np.float32)
+    return cv2.resize(planes, size_hw[::-1], interpolation=cv2.INTER_LINEAR).argmax(axis=-1).astype(np.uint8)
 
 
 class PetPictures(Dataset):
     """Training pictures with class masks.
 
-    Items are `image` uint8 (S, S, 3) RGB and `mask` int64 (S, S). An item depends on `(seed, epoch, index)` alone, so
+    Items are `image` uint8 (S, S, 3) RGB and `mask` uint8 (S, S). An item depends on `(seed, epoch, index)` alone, so
     that a resumed run sees what an unbroken one sees, whatever the number of loader processes.
 
     Args:
@@ -179,24 +190,32 @@ class PetPictures(Dataset):
         size: side of an item, px.
         seed: of everything drawn.
         kinds: probability of each kind of picture, as `train.augment.Augmenter` takes it.
+        passes: how often an epoch takes each of `pets`, drawn anew every time.
     """
 
     def __init__(
-        self, cache: PetCache, pets: list[HashedPet], size: int, seed: int, kinds: dict[str, float] | None = None
+        self,
+        cache: PetCache,
+        pets: list[HashedPet],
+        size: int,
+        seed: int,
+        kinds: dict[str, float] | None = None,
+        passes: int = 1,
     ) -> None:
         self.cache = cache
         self.pets = pets
         self.seed = seed
+        self.passes = passes
         self.epoch = 0
         self.augment = Augmenter(self.pick, size, kinds)
 
     def __len__(self) -> int:
-        return len(self.pets)
+        return self.passes * len(self.pets)
 
     def photo(self, index: int) -> Labelled:
         """A picture as it is in the cache: uint8 (S, S, 3) RGB and uint8 (S, S) class ids."""
-        pixels = self.cache.pixels[self.pets[index].row]
-        return pixels[:, :, :3], pixels[:, :, 3]
+        pixels = self.cache.pixels[self.pets[index % len(self.pets)].row]
+        return cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), cv2.extractChannel(pixels, 3)
 
     def pick(self, rng: np.random.Generator) -> Labelled:
         """Any picture."""
@@ -205,4 +224,4 @@ class PetPictures(Dataset):
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
         rng = np.random.default_rng((self.seed, self.epoch, index))
         image, mask = self.augment(self.photo(index), rng)
-        return torch.from_numpy(image), torch.from_numpy(mask).long()
+        return torch.from_numpy(image), torch.from_numpy(mask)

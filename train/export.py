@@ -206,12 +206,19 @@ def make_spec(name, model_version, network, weights, size, artefacts) -> ModelSp
             "split": "Trainval less one picture in twenty, by sha256, for validation",
             "settings": settings,
             "validation": weights["history"][-1],
+            **epoch_kept(weights),
             **{step: weights[step] for step in ("interpolation", "adjustment") if step in weights},
         },
         versions={"python": platform.python_version(), **{p: version(p) for p in packages}},
         commit=current_commit(),
         licence="MIT (code and weights); the training pictures are CC BY-SA 4.0",
     )
+
+
+def epoch_kept(weights: dict) -> dict[str, int]:
+    """`epoch`, the number of the one that the weights are of, where it is not the last; from 1."""
+    number = max((row.get("epoch", 0) for row in weights["history"]), default=0)
+    return {"epoch": number} if 0 < number < weights["settings"]["epochs"] else {}
 
 
 def public_name(source: str) -> str:

@@ -8,7 +8,8 @@ Pictures are single photos, collages, pasted pets and empty grounds (train/augme
 background, cat, dog and border with a Lovász hinge beside it, and others on request (train/losses.py), a teacher's
 answers among them (train/teacher.py); AdamW with a smaller rate for the pretrained encoder; a cosine schedule with a
 short warm-up; an exponential moving average of the weights, which is what is validated and kept.
-Writes `checkpoint.pt` after every epoch and `weights.pt` after the last one.
+Writes `checkpoint.pt` after every epoch and `weights.pt` after the last one; on request `weights.pt` of earlier epochs
+too, in folders that other commands take as --run: `runs/fastsegnet/epoch-12`.
 """
 
 import argparse
@@ -40,6 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     recipe.add_arguments(parser)
     parser.add_argument("--stop-after", type=int, default=None, metavar="EPOCHS", help="stop early; --resume goes on")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --run")
+    parser.add_argument("--validate-every", type=int, default=1, metavar="EPOCHS", help="and after the last one")
+    parser.add_argument(
+        "--keep-every", type=int, default=None, metavar="EPOCHS", help="keep weights.pt of epoch N in --run/epoch-N"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -78,7 +83,7 @@ def fit(args: argparse.Namespace, processes: Processes) -> list[dict]:
             if args.initial_weights != "none":
                 print(networks.take_over(network, checkpoint.load_weights(Path(args.initial_weights))))
         cache = open_cache(args.data, args.cache)
-    pictures = training_pictures(cache, args, args.min_side)
+    pictures = training_pictures(cache, args, args.min_side, args.passes)
     loss = SegmentationLoss(
         args.lovasz, args.dice, args.focal, args.border_species, args.ohem,
         class_weights(pictures, args.class_balance), args.teacher_share, args.teacher_temperature,
@@ -90,28 +95,41 @@ def fit(args: argparse.Namespace, processes: Processes) -> list[dict]:
         training.load_state_dict(state)
         history = state["history"]
         print(f"resumed after epoch {len(history)} of {args.epochs}")
-    print(f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M parameters; {len(pictures)} training pictures")
+    parameters = sum(p.numel() for p in network.parameters())
+    print(f"{parameters / 1e6:.2f} M parameters; {len(pictures.pets)} training pictures")
     if processes.count > 1:
         print(f"{processes.count} processes, each with {args.batch_size // processes.count} of a batch's pictures")
 
     for epoch in range(len(history), args.epochs):
         row = {"epoch": epoch + 1, **training.epoch(epoch)}
         if processes.is_first:
-            row |= validate(training.averaged, cache, args.validation_size or args.size, device)
+            if is_due(epoch + 1, args.validate_every, args.epochs):
+                row |= validate(training.averaged, cache, args.validation_size or args.size, device)
             history.append(row)
             print(epoch_line(row, args.epochs, training.steps_per_epoch * args.batch_size), flush=True)
-            state = {"settings": settings, "options": options, "teacher_sha256": lesson, "history": history}
-            checkpoint.save(state | training.state_dict(), path)
+            made = {"settings": settings, "options": options, "history": history}
+            checkpoint.save({**made, "teacher_sha256": lesson, **training.state_dict()}, path)
+            if args.keep_every and is_due(epoch + 1, args.keep_every, args.epochs):
+                keep(training, made, args.run / f"epoch-{epoch + 1}")
         if args.stop_after and epoch + 1 >= args.stop_after and epoch + 1 < args.epochs:
             print(f"stopped after epoch {epoch + 1}; --resume goes on")
             return history
 
     if processes.is_first:
-        weights = {k: v.cpu().contiguous() for k, v in training.averaged.state_dict().items()}
-        final = {"settings": settings, "options": options, "state_dict": weights, "history": history}
-        checkpoint.save(final, args.run / "weights.pt")
-        print(f"wrote {args.run / 'weights.pt'}")
+        keep(training, {"settings": settings, "options": options, "history": history}, args.run)
     return history
+
+
+def is_due(epoch: int, every: int, epochs: int) -> bool:
+    """Whether what is done after every so many epochs, and after the last one, is done after this one, from 1."""
+    return epoch % every == 0 or epoch == epochs
+
+
+def keep(training: Training, made: dict, folder: Path) -> None:
+    """Writes the averaged weights to `folder`, with what is known of how they were made."""
+    weights = {name: value.cpu().contiguous() for name, value in training.averaged.state_dict().items()}
+    checkpoint.save(made | {"state_dict": weights}, folder / "weights.pt")
+    print(f"wrote {folder / 'weights.pt'}")
 
 
 def choose_device(wanted: str, processes: Processes) -> tuple[torch.device, torch.dtype]:
@@ -136,8 +154,10 @@ def choose_device(wanted: str, processes: Processes) -> tuple[torch.device, torc
     return device, precision
 
 
-def training_pictures(cache: PetCache, args: argparse.Namespace, min_side: int = 0) -> PetPictures:
+def training_pictures(cache: PetCache, args: argparse.Namespace, min_side: int = 0, passes: int = 1) -> PetPictures:
     """The training pictures of the cache whose long side is `min_side` px or more, `--limit` of them at most.
+
+    An epoch takes each of them `passes` times.
 
     Raises:
         InputError: they do not fill a batch, a trimap cannot be read, or no picture is left for validation.
@@ -153,7 +173,7 @@ def training_pictures(cache: PetCache, args: argparse.Namespace, min_side: int =
         )
     if not split(cache.pets, "validation"):
         raise InputError(f"None of the {len(cache.pets)} pictures of trainval falls to validation. Add pictures.")
-    return PetPictures(cache, training, args.size, args.seed, kinds_of_pictures(args.scenes))
+    return PetPictures(cache, training, args.size, args.seed, kinds_of_pictures(args.scenes), passes)
 
 
 def kinds_of_pictures(scenes: float | None) -> dict[str, float]:
@@ -170,7 +190,7 @@ def class_weights(pictures: PetPictures, power: float) -> torch.Tensor | None:
     if not power:
         return None
     counts = np.zeros(len(dataset.CLASSES), np.int64)
-    for index in tqdm(range(len(pictures)), desc="counting classes", unit="picture", leave=False, mininterval=1):
+    for index in tqdm(range(len(pictures.pets)), desc="counting classes", unit="picture", leave=False, mininterval=1):
         _, mask = pictures.photo(index)
         counts += np.bincount(mask[::COUNTED_STRIDE, ::COUNTED_STRIDE].ravel(), minlength=len(counts))
     weights = balanced_weights(torch.from_numpy(counts), power)
@@ -180,9 +200,14 @@ def class_weights(pictures: PetPictures, power: float) -> torch.Tensor | None:
 
 
 def epoch_line(row: dict, epochs: int, pictures: int) -> str:
+    scores = ""
+    if "binary" in row:
+        scores = (
+            f"binary {row['binary']:.4f}  image {row['mean_image']:.4f}  trimap {row['trimap']:.4f}  "
+            f"species {row['species']:.4f}  boundary {row['boundary']:.4f}  "
+            f"scenes {row['scenes']:.4f} {row['scene_species']:.4f}  "
+        )
     return (
-        f"epoch {row['epoch']:3d}/{epochs}  loss {row['loss']:.4f}  binary {row['binary']:.4f}  "
-        f"image {row['mean_image']:.4f}  trimap {row['trimap']:.4f}  species {row['species']:.4f}  "
-        f"boundary {row['boundary']:.4f}  scenes {row['scenes']:.4f} {row['scene_species']:.4f}  "
+        f"epoch {row['epoch']:3d}/{epochs}  loss {row['loss']:.4f}  {scores}"
         f"{row['seconds']:.0f} s, {pictures / row['seconds']:.1f} pictures/s, {row['waiting']:.0%} waiting for them"
     )

@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--validation-size", type=int, default=None, help="of what is validated, px (--size)")
     parser.add_argument("--scenes", type=float, default=None, metavar="SHARE", help="of composed training pictures")
     parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--passes", type=int, default=1, help="over the pictures to an epoch, each drawn anew")
     parser.add_argument("--batch-size", type=int, default=16, help="of all processes together")
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="of the decoder; the peak of the schedule")
     parser.add_argument("--encoder-rate", type=float, default=0.3, help="the pretrained parts' share of it")
@@ -70,12 +71,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 # What must be the same for a resumed run to be the same run.
 SETTINGS = (
     "network", "encoder_weights", "initial_weights", "normalization", "size", "scales", "scenes", "epochs",
-    "batch_size", "learning_rate", "encoder_rate", "weight_decay", "warmup_epochs", "ema_decay", "freeze", "lovasz",
-    "dice", "border_species", "focal", "ohem", "class_balance", "teacher", "teacher_share", "teacher_temperature",
-    "teacher_size", "seed", "min_side", "limit", "precision",
+    "passes", "batch_size", "learning_rate", "encoder_rate", "weight_decay", "warmup_epochs", "ema_decay", "freeze",
+    "lovasz", "dice", "border_species", "focal", "ohem", "class_balance", "teacher", "teacher_share",
+    "teacher_temperature", "teacher_size", "seed", "min_side", "limit", "precision",
 )  # fmt: skip
 ABOVE_ZERO = (
-    "epochs", "batch_size", "learning_rate", "limit", "teacher_temperature", "teacher_size", "ohem", "stop_after",
+    "epochs", "passes", "batch_size", "learning_rate", "limit", "teacher_temperature", "teacher_size", "ohem",
+    "stop_after", "validate_every", "keep_every",
 )  # fmt: skip
 ZERO_OR_MORE = (
     "encoder_rate", "weight_decay", "warmup_epochs", "ema_decay", "freeze", "lovasz", "dice", "border_species", "focal",

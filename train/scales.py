@@ -58,8 +58,7 @@ def resize_planes(planes: torch.Tensor, side: int) -> torch.Tensor:
 
 
 def resize_masks(masks: torch.Tensor, side: int) -> torch.Tensor:
-    """Class ids at another size, those at the pixels' centres: int64 (N, side, side) from int64 (N, H, W)."""
-    if masks.shape[1:] == (side, side):
-        return masks
-    planes = masks[:, None].to(torch.uint8)
-    return functional.interpolate(planes, (side, side), mode="nearest-exact")[:, 0].long()
+    """Class ids at another size, those at the pixels' centres: int64 (N, side, side) from uint8 (N, H, W)."""
+    if masks.shape[1:] != (side, side):
+        masks = functional.interpolate(masks[:, None], (side, side), mode="nearest-exact")[:, 0]
+    return masks.long()

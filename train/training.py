@@ -3,6 +3,7 @@
 import argparse
 import time
 
+import cv2
 import numpy as np
 import torch
 from torch import nn
@@ -16,6 +17,11 @@ from train.losses import SegmentationLoss
 from train.optimization import MAX_GRADIENT_NORM, frozen_blocks, make_optimizer, make_scheduler, moving_average
 from train.scales import drawn_side, parse_scales, resize_images, resize_masks
 from train.teacher import Teacher
+
+
+def in_one_thread(_: int) -> None:
+    """Keeps OpenCV from starting threads in a loader process, of which there is one a core."""
+    cv2.setNumThreads(0)
 
 
 class Training:
@@ -113,6 +119,7 @@ class Training:
             self.pictures,
             batch_sampler=PartOfBatches(BatchSampler(order, self.args.batch_size, drop_last=True), self.processes),
             num_workers=self.args.workers,
+            worker_init_fn=in_one_thread,
             generator=generator,
             prefetch_factor=4 if self.args.workers else None,
             pin_memory=self.device.type == "cuda",

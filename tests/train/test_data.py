@@ -11,7 +11,7 @@ from PIL import Image
 from engine.dataset import CLASSES, FOLDER, Pet, read_split
 from engine.errors import InputError
 from train import data
-from train.data import SPLITS, HashedPet, PetCache, PetPictures, class_mask, open_cache, read_trainval, split
+from train.data import SPLITS, HashedPet, PetCache, PetPictures, class_mask, open_cache, read_trainval, split, stretched
 
 # A colour for each class id, so that a picture tells its own mask.
 COLORS = np.array([[10, 200, 10], [240, 20, 20], [20, 20, 240], [250, 250, 250]], np.uint8)
@@ -144,6 +144,28 @@ def test_the_cache_holds_pictures_and_class_ids(shared_dataset, tmp_path):
     np.testing.assert_array_equal(cache.pixels[1, :, :, :3], expected)
 
 
+def test_a_mask_grows_without_a_staircase():
+    # A slanted border, two pixels wide, between background and cat.
+    rows, columns = np.indices((12, 12))
+    distance = columns - rows / 3 - 4
+    mask = np.select([distance < -1, distance < 1], [0, 3], 1).astype(np.uint8)
+    grown = stretched(mask, (96, 96))
+    assert (grown.dtype, grown.shape) == (np.uint8, (96, 96))
+    assert set(np.unique(grown)) == {0, 1, 3}
+    nearest = mask.repeat(8, axis=0).repeat(8, axis=1)
+    ends, ends_nearest = ((ids == 0).sum(axis=1) for ids in (grown, nearest))
+    assert np.abs(np.diff(ends_nearest)).max() == 8
+    assert np.abs(np.diff(ends)).max() <= 2
+    assert (grown == nearest).mean() > 0.9
+    assert (grown == 3).mean() == pytest.approx((nearest == 3).mean(), rel=0.1)
+
+
+def test_a_mask_that_shrinks_keeps_a_thin_border():
+    mask = np.zeros((64, 64), np.uint8)
+    mask[:, 30:32] = 3
+    assert (stretched(mask, (32, 32))[:, 15] == 3).all()
+
+
 def test_the_cache_is_written_once(shared_dataset, tmp_path):
     open_cache(shared_dataset, tmp_path)
     (path,) = tmp_path.iterdir()
@@ -210,7 +232,7 @@ def test_an_item_is_a_picture_and_its_class_ids(pictures):
     image, mask = pictures[0]
     assert len(pictures) == 2
     assert (image.dtype, tuple(image.shape)) == (torch.uint8, (64, 64, 3))
-    assert (mask.dtype, tuple(mask.shape)) == (torch.int64, (64, 64))
+    assert (mask.dtype, tuple(mask.shape)) == (torch.uint8, (64, 64))
     assert set(mask.unique().tolist()) <= {0, 1, 2, 3}
 
 
@@ -226,6 +248,15 @@ def test_an_item_depends_on_seed_epoch_and_index_only(pictures):
     assert not torch.equal(image, pictures[0][0])
     pictures.epoch, pictures.seed = 0, 1
     assert not torch.equal(image, pictures[0][0])
+
+
+def test_an_epoch_of_two_passes_draws_every_picture_twice(pictures):
+    twice = PetPictures(pictures.cache, pictures.pets, size=64, seed=0, passes=2)
+    assert len(twice) == 4
+    for index in range(2):
+        assert torch.equal(twice[index][0], pictures[index][0])
+        assert np.array_equal(twice.photo(index + 2)[0], pictures.photo(index)[0])
+        assert not torch.equal(twice[index + 2][0], twice[index][0])
 
 
 def test_drawing_an_item_leaves_the_random_state_alone(pictures):

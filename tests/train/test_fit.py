@@ -125,6 +125,30 @@ def test_a_run_tells_the_epoch_in_one_line(fit, tmp_path, capsys):
     )
 
 
+def test_epochs_between_are_validated_and_kept_as_often_as_is_asked(fit, tmp_path, capsys):
+    assert fit(tmp_path, "--epochs", 3, "--validate-every", 2, "--keep-every", 2) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch")]
+    assert ["binary" in line for line in lines] == [False, True, True]
+    assert re.fullmatch(r"epoch   1/3  loss \d\.\d{4}  \d+ s, \d+\.\d pictures/s, \d+% waiting for them", lines[0])
+    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint.pt", "weights.pt", "epoch-2", "epoch-3"}
+    second, last = (checkpoint.load(tmp_path / name / "weights.pt") for name in ("epoch-2", "epoch-3"))
+    assert [len(kept["history"]) for kept in (second, last)] == [2, 3]
+    assert ["binary" in row for row in last["history"]] == [False, True, True]
+    whole = state_dict(tmp_path)
+    assert all(torch.equal(last["state_dict"][name], whole[name]) for name in whole)
+    assert not all(torch.equal(second["state_dict"][name], whole[name]) for name in whole)
+
+
+def test_an_epoch_of_two_passes_has_twice_the_steps(fit, tmp_path, capsys):
+    steps = []
+    for passes in (1, 2):
+        folder = tmp_path / str(passes)
+        assert fit(folder, "--epochs", 1, "--passes", passes) == 0
+        assert "; 10 training pictures" in capsys.readouterr().out
+        steps.append(int(checkpoint.load(folder / "checkpoint.pt")["averaged"]["n_averaged"]))
+    assert steps == [5, 10]
+
+
 def test_training_changes_the_weights(run):
     torch.manual_seed(0)
     fresh = networks.build("fastsegnet-cnn").state_dict()
@@ -198,6 +222,9 @@ def test_resuming_from_a_checkpoint_cut_short_is_refused(fit, run, tmp_path, ref
     [
         ("--size", 100, "--size is 100; expected a multiple of 32, such as 256"),
         ("--epochs", 0, "--epochs is 0; expected more than 0"),
+        ("--passes", 0, "--passes is 0; expected more than 0"),
+        ("--validate-every", 0, "--validate-every is 0; expected more than 0"),
+        ("--keep-every", 0, "--keep-every is 0; expected more than 0"),
         ("--batch-size", 0, "--batch-size is 0; expected more than 0"),
         ("--batch-size", 11, "10 training pictures do not fill a batch of 11. Take a smaller one"),
         ("--validation-size", 100, "--validation-size is 100; expected a multiple of 32"),

@@ -120,8 +120,8 @@ def training_section(spec: ModelSpec) -> str:
     paragraph = (
         f"{spec.training['dataset']}. {spec.training['split']}. Choices were made on those; the test split gave the "
         f"scores above. {start_words(settings)} "
-        f"{settings['epochs']} epochs, batches of {settings['batch_size']}, {settings['size']} px, AdamW, cosine "
-        f"schedule, {loss_words(settings)}, moving average of the weights.{other_settings(settings)}"
+        f"{settings['epochs']} epochs{epoch_words(spec)}, batches of {settings['batch_size']}, {settings['size']} px, "
+        f"AdamW, cosine schedule, {loss_words(settings)}, moving average of the weights.{other_settings(settings)}"
         f"{interpolation_words(spec)}{adjustment_words(spec)} "
         f"The pictures are single photos and, {scene_words(settings)}, scenes: collages, pets pasted on other grounds, "
         "grounds without a pet."
@@ -139,6 +139,11 @@ python -m train card --model models/{spec.name} --data ROOT
 ```""",
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def epoch_words(spec: ModelSpec) -> str:
+    """Which epoch the weights are of, where it is not the last."""
+    return f", of which number {spec.training['epoch']} was taken" if "epoch" in spec.training else ""
 
 
 def start_words(settings: dict) -> str:
@@ -204,6 +209,8 @@ def fit_command(spec: ModelSpec) -> str:
     if options.get("encoder_weights", "none") not in ("imagenet", "none"):
         options["encoder_weights"] = ",".join(f"WEIGHTS/{name}" for name in options["encoder_weights"].split(","))
     # A space at which no line is broken keeps an option and its value together.
+    if "epoch" in spec.training:
+        options["keep_every"] = spec.training["epoch"]
     words = [f"--{name.replace('_', '-')}\u00a0{shlex.quote(str(value))}" for name, value in options.items()]
     command = " ".join([f"python -m train fit --data ROOT --run runs/{spec.name}", *words])
     lines = textwrap.wrap(command, 108, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False)
@@ -222,7 +229,7 @@ def interpolate_command(spec: ModelSpec) -> str:
     if not between:
         return ""
     return (
-        f"\npython -m train interpolate --run runs/{spec.name} --other {between['other']} --share {between['share']:g} "
+        f"\npython -m train interpolate --run {kept_run(spec)} --other {between['other']} --share {between['share']:g} "
         "--data ROOT"
     )
 
@@ -245,9 +252,14 @@ def adjust_command(spec: ModelSpec) -> str:
     return f"\npython -m train adjust --run {interpolated_run(spec)} --data ROOT"
 
 
+def kept_run(spec: ModelSpec) -> str:
+    """The folder of the weights that `fit` wrote."""
+    return f"runs/{spec.name}" + (f"/epoch-{spec.training['epoch']}" if "epoch" in spec.training else "")
+
+
 def interpolated_run(spec: ModelSpec) -> str:
     """The folder of the weights after `interpolate`, if they were."""
-    return f"runs/{spec.name}" + ("-between" if spec.training.get("interpolation") else "")
+    return kept_run(spec) + ("-between" if spec.training.get("interpolation") else "")
 
 
 def exported_run(spec: ModelSpec) -> str:

@@ -89,7 +89,7 @@ def finish(
     order = RandomSampler(pictures, replacement=True, num_samples=steps * batch_size, generator=generator)
     losses = []
     for batch, mask in tqdm(DataLoader(pictures, batch_size, sampler=order), "finishing", unit="batch", mininterval=1):
-        value = loss(network(batch), mask)
+        value = loss(network(batch), mask.long())
         if not torch.isfinite(value):
             raise InferenceError(
                 f"The loss is {value.item()} after {len(losses)} steps. Take a smaller --learning-rate."

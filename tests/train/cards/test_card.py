@@ -131,6 +131,19 @@ def test_a_card_says_that_the_weights_lie_between_two(spec):
     assert "between" not in render(spec)
 
 
+def test_a_card_says_which_epoch_was_taken(spec):
+    steps = {"interpolation": {"other": "before.pt2", "share": 0.2}, "epoch": 3}
+    early = with_settings(replace(spec, training={**spec.training, **steps}), epochs=8)
+    card = render(early)
+    assert "8 epochs, of which number 3 was taken, batches of 2" in " ".join(card.split())
+    commands = card.replace(" \\\n    ", " ")
+    assert "--epochs 8 " in commands
+    assert "--keep-every 3\n" in commands
+    assert "python -m train interpolate --run runs/drawn/epoch-3 --other" in commands
+    assert "python -m train export --run runs/drawn/epoch-3-between --model" in commands
+    assert "epoch-" not in render(spec)
+
+
 def test_a_card_says_what_was_added_to_the_logits(spec):
     steps = {"interpolation": {"other": "before.pt2", "share": 0.2}, "adjustment": {"background": 0.0, "border": 0.3}}
     card = render(replace(spec, training={**spec.training, **steps}))
