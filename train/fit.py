@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     recipe.add_arguments(parser)
     parser.add_argument("--stop-after", type=int, default=None, metavar="EPOCHS", help="stop early; --resume goes on")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --run")
-    parser.add_argument("--validate-every", type=int, default=1, metavar="EPOCHS", help="and after the last one")
+    parser.add_argument("--validate-every", type=int, default=1, metavar="EPOCHS", help="and what is kept")
     parser.add_argument(
         "--keep-every", type=int, default=None, metavar="EPOCHS", help="keep weights.pt of epoch N in --run/epoch-N"
     )
@@ -103,13 +103,14 @@ def fit(args: argparse.Namespace, processes: Processes) -> list[dict]:
     for epoch in range(len(history), args.epochs):
         row = {"epoch": epoch + 1, **training.epoch(epoch)}
         if processes.is_first:
-            if is_due(epoch + 1, args.validate_every, args.epochs):
+            is_kept = args.keep_every and is_due(epoch + 1, args.keep_every, args.epochs)
+            if is_kept or is_due(epoch + 1, args.validate_every, args.epochs):
                 row |= validate(training.averaged, cache, args.validation_size or args.size, device)
             history.append(row)
             print(epoch_line(row, args.epochs, training.steps_per_epoch * args.batch_size), flush=True)
             made = {"settings": settings, "options": options, "history": history}
             checkpoint.save({**made, "teacher_sha256": lesson, **training.state_dict()}, path)
-            if args.keep_every and is_due(epoch + 1, args.keep_every, args.epochs):
+            if is_kept:
                 keep(training, made, args.run / f"epoch-{epoch + 1}")
         if args.stop_after and epoch + 1 >= args.stop_after and epoch + 1 < args.epochs:
             print(f"stopped after epoch {epoch + 1}; --resume goes on")

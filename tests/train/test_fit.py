@@ -126,7 +126,7 @@ def test_a_run_tells_the_epoch_in_one_line(fit, tmp_path, capsys):
 
 
 def test_epochs_between_are_validated_and_kept_as_often_as_is_asked(fit, tmp_path, capsys):
-    assert fit(tmp_path, "--epochs", 3, "--validate-every", 2, "--keep-every", 2) == 0
+    assert fit(tmp_path, "--epochs", 3, "--validate-every", 9, "--keep-every", 2) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch")]
     assert ["binary" in line for line in lines] == [False, True, True]
     assert re.fullmatch(r"epoch   1/3  loss \d\.\d{4}  \d+ s, \d+\.\d pictures/s, \d+% waiting for them", lines[0])
