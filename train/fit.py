@@ -41,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     recipe.add_arguments(parser)
     parser.add_argument("--stop-after", type=int, default=None, metavar="EPOCHS", help="stop early; --resume goes on")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --run")
-    parser.add_argument("--validate-every", type=int, default=1, metavar="EPOCHS", help="and what is kept")
+    parser.add_argument(
+        "--validate-every", type=int, default=1, metavar="EPOCHS", help="what is kept is validated in any case"
+    )
     parser.add_argument(
         "--keep-every", type=int, default=None, metavar="EPOCHS", help="keep weights.pt of epoch N in --run/epoch-N"
     )
