@@ -21,7 +21,6 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -32,11 +31,10 @@ from engine.dataset import CLASSES
 from engine.metrics import confusion_matrix, iou_per_class, mean_iou
 from engine.postprocess import resize_planes
 from engine.segmenter import preprocess
-from train import checkpoint
+from train import revision
 from train.augment import BACKGROUND, BORDER
 from train.data import CACHE_SIZE, PetCache, open_cache, split
 from train.export import load_network
-from train.validation import validate
 
 STEP = 0.1  # of a logit
 FARTHEST = 10  # steps
@@ -59,33 +57,17 @@ class Pixels:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--run", type=Path, default=Path("runs/fastsegnet"), help="folder with weights.pt")
-    parser.add_argument("--into", type=Path, help="folder to write weights.pt to (--run, with -adjusted)")
-    parser.add_argument("--data", type=Path, required=True, metavar="ROOT", help="folder that holds oxford-iiit-pet/")
-    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder of the decoded pictures")
+    revision.add_arguments(parser, "adjustment")
 
 
 def run(args: argparse.Namespace) -> None:
-    into = args.into or args.run.with_name(f"{args.run.name}-adjusted")
-    path = into / "weights.pt"
-    checkpoint.refuse_overwriting(path, "--into")
-    weights = checkpoint.load_before(args.run / "weights.pt", "adjustment")
-    size = weights["settings"]["size"]
+    weights, path = revision.begin(args, "adjustment")
     network = load_network(weights).to(memory_format=torch.channels_last)
     cache = open_cache(args.data, args.cache)
-    background, border = best_adjustment(read_pixels(network, cache, size))
+    background, border = best_adjustment(read_pixels(network, cache, weights["settings"]["size"]))
     print(f"the background's logit {background:+.1f}, the border's {border:+.1f}")
     adjust(network, background, border)
-    scores = validate(network, cache, size, torch.device("cpu"))
-    for name, value in scores.items():
-        print(f"{name:<14} {weights['history'][-1][name]:.4f} -> {value:.4f}")
-    changed = {
-        "state_dict": network.state_dict(),
-        "history": [*weights["history"], scores],
-        "adjustment": {"background": background, "border": border},
-    }
-    checkpoint.save(weights | changed, path)
-    print(f"wrote {path}; next: python -m train export --run {into}")
+    revision.finish(weights, network, cache, "adjustment", {"background": background, "border": border}, path)
 
 
 @torch.inference_mode()

@@ -33,22 +33,6 @@ def refuse_overwriting(path: Path, option: str) -> None:
         raise InputError(f"{path} is there already. Name another {option}.")
 
 
-def load_before(path: Path, *steps: str) -> dict:
-    """What `fit` wrote, or a command after it, as long as none of these steps was taken.
-
-    Args:
-        path: of a weights.pt.
-        steps: "interpolation" and "adjustment", as they are recorded; a card tells them in this order, each once.
-
-    Raises:
-        InputError: one of the steps was taken, or the file is missing or cannot be read.
-    """
-    weights = load(path)
-    if taken := [step for step in steps if step in weights]:
-        raise InputError(f"{path} is of a run after its {taken[0]}. Name the --run before it.")
-    return weights
-
-
 def load(path: Path) -> dict:
     """What `save` wrote.
 

@@ -31,6 +31,7 @@ from engine.spec import ArtefactSpec, ClassSpec, Model, ModelSpec, sha256_of
 from train import checkpoint, networks
 from train.half import store_in_half
 from train.profile import multiply_adds
+from train.revision import STEPS
 
 MAX_DIFFERENCE = 1e-3  # of a logit, between an artefact and the eager network
 PROOF_BATCHES = ((1, 0), (2, 1), (1, 2))  # (pictures, seed) of the drawn batches compared
@@ -207,7 +208,7 @@ def make_spec(name, model_version, network, weights, size, artefacts) -> ModelSp
             "settings": settings,
             "validation": weights["history"][-1],
             **epoch_kept(weights),
-            **{step: weights[step] for step in ("interpolation", "adjustment") if step in weights},
+            **{step: weights[step] for step in STEPS if step in weights},
         },
         versions={"python": platform.python_version(), **{p: version(p) for p in packages}},
         commit=current_commit(),

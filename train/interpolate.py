@@ -15,41 +15,28 @@ from pathlib import Path
 import torch
 
 from engine.errors import InputError
-from train import checkpoint
+from train import revision
 from train.compression.finishing import load_exactly
 from train.data import open_cache
 from train.export import load_network, public_name
-from train.validation import validate
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--run", type=Path, default=Path("runs/fastsegnet"), help="folder with the run's weights.pt")
+    revision.add_arguments(parser, "interpolation")
     parser.add_argument("--other", type=Path, required=True, metavar="PATH", help="weights.pt or torch.pt2")
     parser.add_argument("--share", type=float, default=0.35, help="of the other weights; 0 is the run's own")
-    parser.add_argument("--into", type=Path, help="folder to write weights.pt to (--run, with -between)")
-    parser.add_argument("--data", type=Path, required=True, metavar="ROOT", help="folder that holds oxford-iiit-pet/")
-    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder of the decoded pictures")
 
 
 def run(args: argparse.Namespace) -> None:
     if not 0 <= args.share <= 1:
         raise InputError(f"--share is {args.share:g}; expected 0 to 1.")
-    into = args.into or args.run.with_name(f"{args.run.name}-between")
-    path = into / "weights.pt"
-    checkpoint.refuse_overwriting(path, "--into")
-    weights = checkpoint.load_before(args.run / "weights.pt", "interpolation", "adjustment")
-    settings = weights["settings"]
+    weights, path = revision.begin(args, "interpolation")
     network = load_network(weights)
-    load_exactly(network, args.other, settings["network"])
-    state = interpolated(weights["state_dict"], network.state_dict(), args.share)
-    network.load_state_dict(state)
+    load_exactly(network, args.other, weights["settings"]["network"])
+    network.load_state_dict(interpolated(weights["state_dict"], network.state_dict(), args.share))
     network.to(memory_format=torch.channels_last)
-    scores = validate(network, open_cache(args.data, args.cache), settings["size"], torch.device("cpu"))
-    print("  ".join(f"{name} {value:.4f}" for name, value in scores.items()))
-    history = [*weights["history"], scores]
-    interpolation = {"other": public_name(str(args.other)), "share": args.share}
-    checkpoint.save(weights | {"state_dict": state, "history": history, "interpolation": interpolation}, path)
-    print(f"wrote {path}; next: python -m train export --run {into}")
+    record = {"other": public_name(str(args.other)), "share": args.share}
+    revision.finish(weights, network, open_cache(args.data, args.cache), "interpolation", record, path)
 
 
 def interpolated(

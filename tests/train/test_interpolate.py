@@ -25,8 +25,9 @@ def test_the_command_validates_what_it_writes_and_the_model_says_where_it_lies(
     words = ["interpolate", "--run", run, "--other", exported / "torch.pt2", "--into", into, "--share", 0.5]
     words = [str(word) for word in [*words, "--data", shared_dataset, "--cache", cache]]
     assert main(words) == 0
-    assert "binary 0." in capsys.readouterr().out
     before, after = (checkpoint.load(folder / "weights.pt") for folder in (run, into))
+    scores = [weights["history"][-1]["binary"] for weights in (before, after)]
+    assert f"binary         {scores[0]:.4f} -> {scores[1]:.4f}" in capsys.readouterr().out
     assert after["interpolation"] == {"other": "torch.pt2", "share": 0.5}
     assert len(after["history"]) == len(before["history"]) + 1
     # The artefact was exported from the very run: between the two lies the run.
