@@ -17,9 +17,11 @@ import argparse
 import io
 import json
 import zipfile
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+import openvino as ov
 import torch
 from torch import nn
 
@@ -38,6 +40,7 @@ from train.compression.ptq import quiet
 from train.compression.scores import SCORES, drops, read_scores
 from train.data import HashedPet, PetPictures, open_cache, read_trainval, split
 from train.export import forget_sources, write_openvino
+from train.half import store_in_half
 
 MODES = {"global": "UNSTRUCTURED_MAGNITUDE_GLOBAL", "local": "UNSTRUCTURED_MAGNITUDE_LOCAL"}
 DENSE = "unpruned"
@@ -95,14 +98,14 @@ def run(args: argparse.Namespace) -> None:
     pets = spread([hashed.pet for hashed in split(trainval, "validation")], args.limit_validation)
     segmenters = {DENSE: Segmenter(model.spec, opened(model.artefact(FP32), model.spec))}
     before = read_scores(score(segmenters[DENSE], pets))
-    size_mb, zip_mb = sizes(model.artefact(FP32))
+    half, (size_mb, zip_mb) = stored_in_half(model.artefact(FP32)), sizes(model.artefact(FP32))
     rows = [Row(DENSE, 0.0, size_mb, zip_mb, before, drops(before, before))]
     for ratio in ratios:
         name, folder = f"{ratio:g}", args.out / f"ratio-{ratio:g}"
         print(f"pruning {ratio:.0%} of the weights, {args.mode}", flush=True)
         network, layers, sparsity = pruned(model, ratio, calibration, pictures, args)
         folder.mkdir(parents=True, exist_ok=True)
-        write_ir(network, model.spec.size_hw[0], folder / FP32)
+        write_ir(network, model.spec.size_hw[0], folder / FP32, half)
         segmenters[name] = Segmenter(model.spec, opened(folder / FP32, model.spec))
         scores = read_scores(score(segmenters[name], pets))
         save_weights(network, model, {"pruned": ratio, "mode": args.mode, **scores}, folder / "weights.pt")
@@ -175,8 +178,17 @@ def with_zeros(masked: nn.Module, plain: nn.Module) -> nn.Module:
     return plain.requires_grad_(False)
 
 
-def write_ir(network: nn.Module, size: int, path: Path) -> None:
-    """The FP32 IR, as `export` writes it."""
+def stored_in_half(path: Path) -> bool:
+    """Whether an IR holds constants of 16 bits, as `export --half` writes them."""
+    constants = (op for op in ov.Core().read_model(path).get_ops() if op.get_type_name() == "Constant")
+    return any(constant.get_element_type() == ov.Type.f16 for constant in constants)
+
+
+def write_ir(network: nn.Module, size: int, path: Path, half: bool) -> None:
+    """The FP32 IR, as `export` writes it, with or without `--half`."""
+    if half:
+        network = deepcopy(network)
+        store_in_half(network)
     batch = torch.zeros((2, size, size, 3), dtype=torch.uint8)
     program = torch.export.export(network, (batch,), dynamic_shapes=({0: torch.export.Dim("n", min=1, max=64)},))
     forget_sources(program)

@@ -93,9 +93,11 @@ def test_masks_are_multiplied_into_plain_weights(model):
         assert torch.allclose(masked(batch), plain(batch), atol=1e-5)
 
 
-def test_pruning_reports_size_zeros_and_scores(exported, shared_dataset, cache, tmp_path, capsys):
-    out = tmp_path / "pruned"
-    words = ("prune", "--model", exported, "--data", shared_dataset, "--cache", cache, "--out", out,
+@pytest.mark.parametrize("stored", [[], ["--half"]], ids=["in 32 bits", "in 16 bits"])
+def test_pruning_reports_size_zeros_and_scores(stored, run, shared_dataset, cache, tmp_path, capsys):
+    model, out = tmp_path / "drawn", tmp_path / "pruned"
+    assert main([str(word) for word in ("export", "--run", run, "--model", model, *stored)]) == 0
+    words = ("prune", "--model", model, "--data", shared_dataset, "--cache", cache, "--out", out,
              "--ratios", "0.5", "--steps", "1", "--batch-size", "2", "--adaptation", "2", "--seconds", "0.1",
              "--mode", "local")  # fmt: skip
     assert main([str(word) for word in words]) == 0
