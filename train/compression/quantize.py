@@ -8,6 +8,9 @@ Post-training quantization of the `ov.Model`: activation ranges come from calibr
 training pictures and are listed by hash in model.json; the scores are of validation pictures, which no training and
 no calibration saw. The test split is not touched.
 
+With --from-trail the options are those that `compare` chose; where options are given beside it, they are taken, and the
+trail tells how they stand among the others.
+
 With --max-drop, a model that loses more than that has its most harmful layers put back to FP32; the plain one is
 written first and stays where that gains nothing, or where Ctrl-C or --time-limit ends it.
 """
@@ -28,7 +31,7 @@ from engine.spec import Model
 from train.compression.accuracy_control import Judge, put_back, restore
 from train.compression.candidate import Candidate, opened
 from train.compression.ptq import KNOWN, Choices, describe, quantize_ir
-from train.compression.trail import Trail, choose, reason
+from train.compression.trail import Trail, choose, reason, standing
 from train.data import CALIBRATION_IMAGES, HashedPet, read_trainval, split
 
 HELP = {
@@ -62,7 +65,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"calibration pictures (default: all, {CALIBRATION_IMAGES} at most)",
     )
-    parser.add_argument("--from-trail", type=Path, metavar="FILE", help="the choice of `python -m train compare`")
+    parser.add_argument(
+        "--from-trail",
+        type=Path,
+        metavar="FILE",
+        help="of `python -m train compare`: its choice, or how the given options stand",
+    )
     parser.add_argument(
         "--max-drop", type=float, metavar="POINTS", help="put layers back to FP32 where a score loses more"
     )
@@ -121,9 +129,6 @@ def check(args: argparse.Namespace) -> None:
             raise InputError(f"{name} is {value:g}; expected 0 or more, such as 0.2.")
     if args.time_limit is not None and args.max_drop is None:
         raise InputError("--time-limit is that of putting layers back. Give --max-drop as well.")
-    if args.from_trail is not None and (given := options_of(args)):
-        name = next(iter(given)).replace("_", "-")
-        raise InputError(f"--from-trail chooses the options, and --{name} is given as well. Leave one out.")
 
 
 def command_of(args: argparse.Namespace, choices: Choices) -> str:
@@ -144,14 +149,20 @@ def choose_options(args: argparse.Namespace, trail: Trail | None, pictures: int)
     Raises:
         InputError: NNCF or the dataset does not have it, or no row of the trail can be taken.
     """
-    if trail is None:
-        given = options_of(args)
-        choices = replace(Choices(subset_size=min(CALIBRATION_IMAGES, pictures)), **given)
-        why = f"Given on the command line: {describe(given)}." if given else "These are the defaults."
-    elif best := choose(trail.rows):
+    given = options_of(args)
+    choices = replace(Choices(subset_size=min(CALIBRATION_IMAGES, pictures)), **given)
+    why = f"Given on the command line: {describe(given)}." if given else "These are the defaults."
+    if trail is not None and given:
+        if (row := trail.find(choices)) is None or row.failed:
+            raise InputError(
+                f"{args.from_trail} has no INT8 with {describe(choices.changed())}. Compare it as well, or leave the "
+                "options out: the trail's own choice is then taken."
+            )
+        why = f"{why} {standing(row, trail.rows)}"
+    elif trail is not None:
+        if (best := choose(trail.rows)) is None:
+            raise InputError(f"{args.from_trail} has no row that could be taken. Run `python -m train compare` again.")
         choices, why = best.choices, reason(best, trail.rows)
-    else:
-        raise InputError(f"{args.from_trail} has no row that could be taken. Run `python -m train compare` again.")
     choices.check(pictures)
     return choices, why
 

@@ -162,3 +162,10 @@ def reason(best: Row, rows: Sequence[Row]) -> str:
     if best.worst <= min(row.worst for row in candidates):
         return f"{text} lost the least: {lost}."
     return f"{text} came within {TIE} points of the least loss with the fewest changes: {lost}."
+
+
+def standing(row: Row, rows: Sequence[Row]) -> str:
+    """How a row that somebody named compares with the others, in one sentence."""
+    losses = [each.worst for each in rows if not each.failed]
+    best = f"Of {len(losses)} ways compared the least loss was {min(losses):.2f} points at worst"
+    return f"{best}, and this one lost {row.worst:.2f}."

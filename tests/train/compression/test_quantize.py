@@ -128,6 +128,28 @@ def test_the_choice_of_a_trail_is_taken_with_its_reason(run_quantize, folder, as
     assert [each["drop"]["species"] for each in report["trail"]] == [0.5, 0.1]
 
 
+def test_options_given_beside_a_trail_are_taken_and_it_tells_how_they_stand(run_quantize, folder, asked, tmp_path):
+    trail = tmp_path / "trail.json"
+    make_trail(folder, trail, preset="performance")
+    assert run_quantize("--from-trail", trail, "--preset", "mixed") == 0
+    assert asked == [Choices(subset_size=10)]
+    assert said(folder)["reason"] == (
+        "Given on the command line: preset mixed. Of 2 ways compared the least loss was 0.10 points at worst, and this "
+        "one lost 0.50."
+    )
+    assert len(said(folder)["trail"]) == 2
+
+
+def test_options_that_a_trail_does_not_hold_are_refused(run_quantize, folder, asked, tmp_path, capsys):
+    trail = tmp_path / "trail.json"
+    make_trail(folder, trail, preset="performance")
+    assert run_quantize("--from-trail", trail, "--bias-correction", "fast") == 2
+    assert (
+        f"{trail} has no INT8 with bias correction fast, subset size 10. Compare it as well" in capsys.readouterr().err
+    )
+    assert not asked
+
+
 def test_within_the_limit_no_layer_is_put_back(run_quantize, folder, asked, losses, monkeypatch, capsys):
     monkeypatch.setattr(quantize, "restore", lambda *args: pytest.fail("nothing is to be put back"))
     losses(0.2)
@@ -199,7 +221,6 @@ def test_the_plain_model_stays_where_nothing_better_came(
         (("--subset-size", 11), "--subset-size is 11; expected 1 to 10, the calibration pictures there are"),
         (("--subset-size", 0), "--subset-size is 0; expected 1 to 10"),
         (("--from-trail", "gone.json"), "There is no trail gone.json. Make it with `python -m train compare`"),
-        (("--from-trail", "gone.json", "--preset", "mixed"), "--from-trail chooses the options, and --preset is given"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(run_quantize, folder, asked, capsys, options, message):
