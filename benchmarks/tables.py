@@ -1,5 +1,6 @@
 """The figures of the README as Markdown: results in, text out."""
 
+from benchmarks.accuracy_goals import accuracy_goal_table, yes
 from engine.spec import ModelSpec
 from engine.video.smoothing import STRENGTH
 from train.cards.score_text import score_table
@@ -31,6 +32,7 @@ def blocks(specs: list[ModelSpec], result: dict, others: list[dict], smoothing: 
     return {
         "machine": machine_block(result),
         "scores": score_table(specs),
+        "accuracy_goals": accuracy_goal_table(specs),
         "sizes": size_table(specs, result),
         "backends": backend_table(result["benchmark"]),
         "goals": goal_table(result),
@@ -187,10 +189,6 @@ def goal_table(result: dict) -> str:
         f"{yes(module['ratio']['verdict'] != 'slower')} |"
     )
     return "\n".join(rows)
-
-
-def yes(reached: bool) -> str:
-    return "yes" if reached else "**no**"
 
 
 def layer_block(benchmark: dict) -> str:
