@@ -42,6 +42,17 @@ def test_the_command_validates_what_it_writes_and_the_model_says_where_it_lies(
     assert after["settings"] == before["settings"]
 
 
+def test_weights_whose_scores_have_other_names_are_taken(run, shared_dataset, cache, tmp_path, capsys):
+    pruned, into = tmp_path / "pruned", tmp_path / "between"
+    weights = checkpoint.load(run / "weights.pt") | {"history": [{"pruned": 0.5, "mean image": 0.9}]}
+    checkpoint.save(weights, pruned / "weights.pt")
+    words = ["interpolate", "--run", pruned, "--other", run / "weights.pt", "--into", into]
+    assert main([str(word) for word in [*words, "--data", shared_dataset, "--cache", cache]]) == 0
+    history = checkpoint.load(into / "weights.pt")["history"]
+    assert f"binary         {history[-1]['binary']:.4f}\n" in capsys.readouterr().out
+    assert len(history) == 2
+
+
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
