@@ -1,5 +1,6 @@
 """What this project set itself in accuracy, and what came out, as Markdown: model.json in, text out."""
 
+from engine.metrics import value_at
 from engine.score_table import INT8
 from engine.spec import ModelSpec
 
@@ -25,7 +26,7 @@ def accuracy_goal_table(specs: list[ModelSpec]) -> str:
     for name, (words, least) in LEAST.items():
         cells = ""
         for spec in specs:
-            value, goal = score(spec, name), least[spec.name]
+            value, goal = value_at(spec.artefacts[INT8].metrics, name), least[spec.name]
             cells += f" {value:.4f} | {goal:.3f} | {yes(value >= goal)} |"
         rows.append(f"| {words}, at least |{cells}")
     lost, size = "", ""
@@ -35,12 +36,6 @@ def accuracy_goal_table(specs: list[ModelSpec]) -> str:
         size += f" {millions:.2f} M | {most:g} M | {yes(millions <= most)} |"
     rows += [f"| points that INT8 loses of these, at most |{lost}", f"| parameters, at most |{size}"]
     return "\n".join(rows)
-
-
-def score(spec: ModelSpec, name: str) -> float:
-    """A score of the INT8 artefact: `binary.dataset_iou` is its metrics' `binary`'s `dataset_iou`."""
-    protocol, measure = name.split(".")
-    return spec.artefacts[INT8].metrics[protocol][measure]
 
 
 def largest_loss(spec: ModelSpec) -> float:

@@ -28,6 +28,13 @@ HEADLINES = (
 )  # fmt: skip
 
 
+def value_at(report: dict, name: str) -> float:
+    """A headline score of a report: "binary.dataset_iou" is `report["binary"]["dataset_iou"]`."""
+    for part in name.split("."):
+        report = report[part]
+    return report  # type: ignore[return-value]
+
+
 def confusion_matrix(target: np.ndarray, prediction: np.ndarray, num_classes: int) -> np.ndarray:
     """Counts of pixels by annotated class (rows) and predicted class (columns).
 

@@ -1,18 +1,11 @@
 """Scores as a person reads them in a terminal; shared by the commands that score."""
 
-from engine.metrics import HEADLINES
+from engine.metrics import HEADLINES, value_at
 from engine.score_table import ModelScores
 
 COLUMNS = ("binary IoU", "mean image", "trimap mIoU", "species mIoU", "boundary", "pixels")
 WIDTH, FIRST = 18, 24
 FEW = 3  # breeds that are named at either end
-
-
-def value_at(report: dict, name: str) -> float:
-    """A headline score of a report: "binary.dataset_iou" is `report["binary"]["dataset_iou"]`."""
-    for part in name.split("."):
-        report = report[part]
-    return report  # type: ignore[return-value]
 
 
 def span(low: float, high: float) -> str:

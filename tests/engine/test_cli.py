@@ -9,9 +9,8 @@ from PIL import Image
 
 from engine.__main__ import main
 from engine.commands.predict import free_stem
-from engine.commands.scores import value_at
 from engine.images import read_picture
-from engine.metrics import HEADLINES
+from engine.metrics import HEADLINES, value_at
 from engine.score_table import committed_models
 
 BACKEND = "openvino-fp32"

@@ -8,6 +8,7 @@ from engine.score_table import INT8
 from engine.spec import ModelSpec
 from train import recipe
 from train.cards.score_text import by_species_text, calibration_text, filled, robustness_section, score_table
+from train.revision import STEPS
 
 OFFICIAL_TEST = 3669  # photos of the test split, torchvision.datasets.OxfordIIITPet
 SOURCES = {
@@ -259,12 +260,17 @@ def kept_run(spec: ModelSpec) -> str:
 
 def interpolated_run(spec: ModelSpec) -> str:
     """The folder of the weights after `interpolate`, if they were."""
-    return kept_run(spec) + ("-between" if spec.training.get("interpolation") else "")
+    return kept_run(spec) + folder_ending(spec, "interpolation")
 
 
 def exported_run(spec: ModelSpec) -> str:
     """The folder of the weights that were exported."""
-    return interpolated_run(spec) + ("-adjusted" if spec.training.get("adjustment") else "")
+    return interpolated_run(spec) + folder_ending(spec, "adjustment")
+
+
+def folder_ending(spec: ModelSpec, step: str) -> str:
+    """What a step adds to the name of a run's folder, if it was taken."""
+    return f"-{STEPS[step]}" if spec.training.get(step) else ""
 
 
 def quantize_options(spec: ModelSpec) -> str:

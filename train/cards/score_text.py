@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Callable
 
-from engine.metrics import HEADLINES
+from engine.metrics import HEADLINES, value_at
 from engine.spec import ModelSpec
 
 HEADINGS = ("binary IoU", "mean image IoU", "trimap mIoU", "species mIoU", "boundary IoU", "pixel accuracy")
@@ -39,10 +39,7 @@ def score_cells(metrics: dict) -> list[str]:
     """The headline scores of an artefact, with their intervals where these are known."""
     cells = []
     for name in HEADLINES:
-        value = metrics
-        for part in name.split("."):
-            value = value[part]
-        text = f"{value:.4f}"
+        text = f"{value_at(metrics, name):.4f}"
         if "ci95" in metrics:
             text += f" {bracketed(metrics['ci95'][name], lambda end: f'{end:.3f}')}"
         cells.append(text)

@@ -150,19 +150,20 @@ def choose_options(args: argparse.Namespace, trail: Trail | None, pictures: int)
         InputError: NNCF or the dataset does not have it, or no row of the trail can be taken.
     """
     given = options_of(args)
-    choices = replace(Choices(subset_size=min(CALIBRATION_IMAGES, pictures)), **given)
-    why = f"Given on the command line: {describe(given)}." if given else "These are the defaults."
-    if trail is not None and given:
-        if (row := trail.find(choices)) is None or row.failed:
-            raise InputError(
-                f"{args.from_trail} has no INT8 with {describe(choices.changed())}. Compare it as well, or leave the "
-                "options out: the trail's own choice is then taken."
-            )
-        why = f"{why} {standing(row, trail.rows)}"
-    elif trail is not None:
+    if trail is not None and not given:
         if (best := choose(trail.rows)) is None:
             raise InputError(f"{args.from_trail} has no row that could be taken. Run `python -m train compare` again.")
         choices, why = best.choices, reason(best, trail.rows)
+    else:
+        choices = replace(Choices(subset_size=min(CALIBRATION_IMAGES, pictures)), **given)
+        why = f"Given on the command line: {describe(given)}." if given else "These are the defaults."
+        if trail is not None:
+            if (row := trail.find(choices)) is None or row.failed:
+                raise InputError(
+                    f"{args.from_trail} has no INT8 with {describe(choices.changed())}. Compare it as well, or leave "
+                    "the options out: the trail's own choice is then taken."
+                )
+            why += f" {standing(row, trail.rows)}"
     choices.check(pictures)
     return choices, why
 
