@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     from demo import hosting, live_socket, page
     from demo.lanes import Lanes
     from demo.live_room import Room
-    from engine.backends import DEFAULT_OPTIONS
+    from engine.backends import DEFAULT_BACKEND_OPTIONS
     from engine.configuration import read_configuration
     from engine.errors import EngineError
     from engine.segmenter import Segmenter
@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
 
     try:
         model = Model.open(args.model)
-        tuned, options = read_configuration(args.config) if args.config else (None, DEFAULT_OPTIONS)
+        tuned, options = read_configuration(args.config) if args.config else (None, DEFAULT_BACKEND_OPTIONS)
     except EngineError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -42,7 +42,9 @@ def main(argv: list[str] | None = None) -> int:
 
     def open_segmenter(backend: str) -> Segmenter:
         # A viewer has one photo at a time, whatever batch the sweep liked best.
-        return Segmenter.open(model.folder, backend, replace(options, batch=1) if backend == tuned else DEFAULT_OPTIONS)
+        return Segmenter.open(
+            model.folder, backend, replace(options, batch=1) if backend == tuned else DEFAULT_BACKEND_OPTIONS
+        )
 
     # The Lab names the model on the command line that repeats a benchmark: by its folder's name where that is enough.
     name = model.folder.name if model.folder.parent == MODELS else str(model.folder.resolve())

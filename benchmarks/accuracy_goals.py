@@ -1,7 +1,7 @@
 """What this project set itself in accuracy, and what came out, as Markdown: model.json in, text out."""
 
 from engine.metrics import value_at
-from engine.score_table import INT8
+from engine.score_table import INT8_IR
 from engine.spec import ModelSpec
 
 # Score -> what it is called, and the least of it by model.
@@ -26,7 +26,7 @@ def accuracy_goal_table(specs: list[ModelSpec]) -> str:
     for name, (words, least) in LEAST.items():
         cells = ""
         for spec in specs:
-            value, goal = value_at(spec.artefacts[INT8].metrics, name), least[spec.name]
+            value, goal = value_at(spec.artefacts[INT8_IR].metrics, name), least[spec.name]
             cells += f" {value:.4f} | {goal:.3f} | {yes(value >= goal)} |"
         rows.append(f"| {words}, at least |{cells}")
     lost, size = "", ""

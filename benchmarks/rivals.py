@@ -26,7 +26,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from engine.backends import BACKENDS, Options, open_backend  # noqa: E402
+from engine.backends import BACKENDS, BackendOptions, open_backend  # noqa: E402
 from engine.files import write_aside  # noqa: E402
 from engine.images import read_picture  # noqa: E402
 from engine.latency import compare, tails  # noqa: E402
@@ -51,7 +51,7 @@ def main() -> None:
     result: dict = {"machine": describe_machine(), "backend": args.backend, "benchmark_app": {}}
     print(machine_in_words(result["machine"]))
     cores = usable_cores()
-    for mode, options in {"synchronous": Options(cores, 1), "stream": Options(1, 2 * cores)}.items():
+    for mode, options in {"synchronous": BackendOptions(cores, 1), "stream": BackendOptions(1, 2 * cores)}.items():
         entry = against_benchmark_app(model, args.backend, options, args.seconds)
         result["benchmark_app"][mode] = entry
         print(
@@ -83,7 +83,7 @@ def main() -> None:
             partial.write_text(json.dumps(result, indent=2) + "\n")
 
 
-def against_benchmark_app(model: Model, name: str, options: Options, seconds: int) -> dict:
+def against_benchmark_app(model: Model, name: str, options: BackendOptions, seconds: int) -> dict:
     """Throughput of both, in turn; the cost is what the engine loses against benchmark_app, the median of rounds."""
     ir = model.artefact(BACKENDS[name][1])
     height, width = model.spec.size_hw

@@ -19,7 +19,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from engine.dataset import BACKGROUND, Pet, read_split  # noqa: E402
+from engine.dataset import BACKGROUND, Sample, read_split  # noqa: E402
 from engine.images import read_picture  # noqa: E402
 from engine.segmenter import DEFAULT_BACKEND, Segmenter  # noqa: E402
 from engine.video.segmenter import VideoSegmenter  # noqa: E402
@@ -33,13 +33,13 @@ FRAMES, SETTLING = 20, 5
 SPEEDS = (0, 2, 6, 16)  # px a frame
 
 
-def clip(pet: Pet, speed: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def clip(sample: Sample, speed: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Frames, uint8 (480, 640, 3), and where the pet is in each, bool (480, 640)."""
-    image = read_picture(pet.photo).image
+    image = read_picture(sample.photo).image
     scale = MARGIN * max(want / have for want, have in zip(CAMERA_HW, image.shape[:2], strict=True))
     size = tuple(round(side * scale) for side in image.shape[1::-1])
     photo = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
-    truth = cv2.resize(pet.read_trimap(), size, interpolation=cv2.INTER_NEAREST_EXACT) != BACKGROUND
+    truth = cv2.resize(sample.read_trimap(), size, interpolation=cv2.INTER_NEAREST_EXACT) != BACKGROUND
     room = photo.shape[1] - CAMERA_HW[1]
     top = (photo.shape[0] - CAMERA_HW[0]) // 2
     for number in range(FRAMES):
@@ -64,12 +64,12 @@ def main() -> None:
 
     segmenter = Segmenter.open(backend=args.backend)
     rng = np.random.default_rng(0)
-    pets = read_split(args.data, "trainval")
-    chosen = [pets[i] for i in sorted(rng.choice(len(pets), args.pets, replace=False))]
+    samples = read_split(args.data, "trainval")
+    chosen = [samples[i] for i in sorted(rng.choice(len(samples), args.samples, replace=False))]
     results: dict[int, dict[float, list[tuple[float, float]]]] = {s: {w: [] for w in args.strengths} for s in SPEEDS}
-    for pet in chosen:
+    for sample in chosen:
         for speed in SPEEDS:
-            frames = list(clip(pet, speed, rng))
+            frames = list(clip(sample, speed, rng))
             for strength in args.strengths:
                 video = VideoSegmenter(segmenter, strength)
                 masks = [video.step(image).mask > 0 for image, _ in frames][SETTLING:]

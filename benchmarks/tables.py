@@ -1,6 +1,7 @@
 """The figures of the README as Markdown: results in, text out."""
 
 from benchmarks.accuracy_goals import accuracy_goal_table, yes
+from engine.backends import FP32_BACKEND, INT8_BACKEND
 from engine.spec import ModelSpec
 from engine.video.smoothing import STRENGTH
 from train.cards.score_text import score_table
@@ -14,7 +15,6 @@ NAMES = {
     "openvino-fp32": "OpenVINO FP32",
     "openvino-int8": "OpenVINO INT8",
 }
-INT8 = "openvino-int8"
 # Model -> the benchmark of a machine's results that timed it.
 TIMED_BY = {"fastsegnet": "benchmark", "fastsegnet-large": "large"}
 SAME_MASKS = 0.98  # share of the pixels; ModelAPI takes the likeliest of four classes, and the nearest pixel
@@ -119,8 +119,8 @@ def size_table(specs: list[ModelSpec], result: dict) -> str:
         times = result.get(TIMED_BY.get(spec.name))
         cost = "| not measured on this machine yet: `make numbers` | | |"
         if times:
-            entry = times["backends"][INT8]
-            ratio = ratio_text(times["ratios"][f"openvino-fp32/{INT8}"])
+            entry = times["backends"][INT8_BACKEND]
+            ratio = ratio_text(times["ratios"][f"{FP32_BACKEND}/{INT8_BACKEND}"])
             cost = f"| {entry['latency_ms']['median']:.1f} ms | {entry['throughput_fps']:.0f} | {ratio} |"
         iou = spec.artefacts["openvino-int8.xml"].metrics["binary"]["dataset_iou"]
         millions, gmacs = spec.network["parameters"] / 1e6, spec.network["gmacs"]
@@ -157,18 +157,18 @@ def goal_table(result: dict) -> str:
         reached = min(first["ci95"][0], second["ci95"][0]) >= least and first["verdict"] == "faster"
         rows.append(f"| {words} | {ratio_text(first)} | {ratio_text(second)} | {yes(reached)} |")
 
-    ratio_goal("INT8 against eager PyTorch: 6.25x", f"torch/{INT8}", 6.25)
-    tuned = result["tuned"]["ratios"][f"torch/{INT8}"]
+    ratio_goal("INT8 against eager PyTorch: 6.25x", f"torch/{INT8_BACKEND}", 6.25)
+    tuned = result["tuned"]["ratios"][f"torch/{INT8_BACKEND}"]
     rows.append(
         f"| INT8 against PyTorch with its tuned allocator: 4x | {ratio_text(tuned)} | | {yes(tuned['ci95'][0] >= 4)} |"
     )
-    ratio_goal("INT8 against OpenVINO FP32: 1.5x", f"openvino-fp32/{INT8}", 1.5)
-    ratio_goal("INT8 against onnxruntime: 1.5x", f"onnxruntime/{INT8}", 1.5)
-    ratio_goal("INT8 against torch.compile: 1.5x", f"torch-compile/{INT8}", 1.5)
-    fps = [run["backends"][INT8]["throughput_fps"] for run in (once, again)]
+    ratio_goal("INT8 against OpenVINO FP32: 1.5x", f"{FP32_BACKEND}/{INT8_BACKEND}", 1.5)
+    ratio_goal("INT8 against onnxruntime: 1.5x", f"onnxruntime/{INT8_BACKEND}", 1.5)
+    ratio_goal("INT8 against torch.compile: 1.5x", f"torch-compile/{INT8_BACKEND}", 1.5)
+    fps = [run["backends"][INT8_BACKEND]["throughput_fps"] for run in (once, again)]
     rows.append(f"| INT8, masks a second: 100 | {fps[0]:.0f} | {fps[1]:.0f} | {yes(min(fps) >= 100)} |")
     if "large" in result:
-        fps = result["large"]["backends"][INT8]["throughput_fps"]
+        fps = result["large"]["backends"][INT8_BACKEND]["throughput_fps"]
         rows.append(f"| fastsegnet-large in INT8, masks a second: 20 | {fps:.0f} | | {yes(fps >= 20)} |")
     for mode, entry in result["rivals"]["benchmark_app"].items():
         rows.append(
@@ -192,12 +192,12 @@ def goal_table(result: dict) -> str:
 
 
 def layer_block(benchmark: dict) -> str:
-    entry = benchmark["layers"]["backends"][INT8]
+    entry = benchmark["layers"]["backends"][INT8_BACKEND]
     rows = ["| layer | share of the INT8 network | INT8 | FP32 |", "|---|---|---|---|"]
     for row in benchmark["layers"]["dearest"][:5]:
         costs = [
             f"{row['ms'][name]:.2f} ms ({row['precision'][name]})" if name in row["ms"] else "-"
-            for name in (INT8, "openvino-fp32")
+            for name in (INT8_BACKEND, FP32_BACKEND)
         ]
         rows.append(f"| {row['what']} | {row['share']:.0%} | {costs[0]} | {costs[1]} |")
     rows += ["", f"{entry['int8_share']:.0%} of the INT8 network's time is in INT8; precision changes hands "
@@ -226,10 +226,10 @@ def machines_table(results: list[dict]) -> str:
     for result in results:
         once = result["benchmark"]
         model = f"{once['model']['name']} {once['model']['version']}"
-        fp32, int8 = (once["backends"][name]["latency_ms"]["median"] for name in ("openvino-fp32", INT8))
+        fp32, int8 = (once["backends"][name]["latency_ms"]["median"] for name in (FP32_BACKEND, INT8_BACKEND))
+        ratios = (ratio_text(once["ratios"][f"{name}/{INT8_BACKEND}"]) for name in (FP32_BACKEND, "torch"))
         rows.append(
-            f"| {machine_words(result['machine'])} | {model} | {fp32:.1f} ms | {int8:.1f} ms "
-            f"| {ratio_text(once['ratios'][f'openvino-fp32/{INT8}'])} | {ratio_text(once['ratios'][f'torch/{INT8}'])} |"
+            f"| {machine_words(result['machine'])} | {model} | {fp32:.1f} ms | {int8:.1f} ms | {' | '.join(ratios)} |"
         )
     return "\n".join(rows)
 

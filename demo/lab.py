@@ -10,11 +10,11 @@ from demo.engine_process import PROGRAM
 from demo.inputs import photo_input
 from demo.lab_results import LabResults
 from demo.lab_run import EXTRAS, SWEEP_SECONDS, LabPlan, LabResult, LabRun
-from demo.lanes import QUANTIZED, Lanes
+from demo.lanes import Lanes
 from demo.looks import LOOKS, label
 from demo.photo import EXAMPLES
 from demo.viewer_runs import ViewerRuns
-from engine.backends import BACKENDS
+from engine.backends import BACKENDS, INT8_BACKEND
 from engine.errors import InputError
 from engine.sweep import expected_seconds, settings
 
@@ -69,7 +69,7 @@ def plan_of(
     photo: str | None = None,
     allocator: str = "default",
     extras: Sequence[str] = (),
-    sweep_backend: str = QUANTIZED,
+    sweep_backend: str = INT8_BACKEND,
 ) -> LabPlan:
     """The choices of the page as a plan; backends are in the order of the page, whatever was ticked first.
 
@@ -153,7 +153,7 @@ def choose() -> list[gr.components.Component]:
                 elem_id="lab-extras",
             )  # fmt: skip
             sweep_backend = gr.Dropdown(
-                [(label(name), name) for name in CHOICES], value=QUANTIZED, label="Backend to sweep", visible=False,
+                [(label(name), name) for name in CHOICES], value=INT8_BACKEND, label="Backend to sweep", visible=False,
                 elem_id="lab-sweep-backend",
             )  # fmt: skip
             picture = gr.Radio(

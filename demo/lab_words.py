@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from demo.lanes import BASELINE, QUANTIZED
+from demo.lanes import BASELINE
 from demo.looks import label
 from demo.words import milliseconds, percent
+from engine.backends import INT8_BACKEND
 from engine.sweep import in_words, options_of
 
 NOISY = "too noisy"
@@ -114,7 +115,7 @@ def layers_sentence(layers: Mapping) -> str:
     sentences = []
     for name, entry in layers["backends"].items():
         total = milliseconds(entry["total_ms"])
-        if name == QUANTIZED:
+        if name == INT8_BACKEND:
             sentences.append(
                 f"{label(name)} spends {percent(entry['int8_share'])} of its {total} in INT8 layers; the precision "
                 f"changes {count(entry['precision_changes'])} on the way."

@@ -13,7 +13,6 @@ LANES: Mapping[str, tuple[str, str]] = {
     name: LOOKS[name] for name in ("torch", "torchscript", "openvino-fp32", "openvino-int8")
 }
 BASELINE = "torch"
-QUANTIZED = "openvino-int8"
 
 
 class Lanes:

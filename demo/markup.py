@@ -20,7 +20,7 @@ def verdict_html(comparison: Comparison) -> str:
         f'<p class="verdict-fast">{escape(words.race(comparison.left, comparison.right, comparison.medians))}</p>',
     ]
     if words.pets(right):
-        lines.append(f'<p class="verdict-note">{escape(words.describe(right))}</p>')
+        lines.append(f'<p class="verdict-note">{escape(words.segmentation_in_words(right))}</p>')
     for reason in dict.fromkeys(comparison.failures.values()):
         names = " and ".join(label(name) for name, why in comparison.failures.items() if why == reason)
         lines.append(f'<p class="verdict-note">{escape(names)} cannot answer here: {escape(reason)}</p>')

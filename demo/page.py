@@ -8,7 +8,8 @@ import gradio as gr
 from gradio.themes.utils.fonts import LocalFont
 
 from demo import lab, live, photo, video
-from demo.lanes import QUANTIZED, Lanes
+from demo.lanes import Lanes
+from engine.backends import INT8_BACKEND
 from engine.errors import EngineError
 from engine.machine import describe_machine, machine_in_words
 
@@ -64,7 +65,7 @@ def header_html(lanes: Lanes) -> str:
     }
     with contextlib.suppress(EngineError):  # the lane says why it does not run when it is chosen
         badges["What the INT8 model really executes"] = (
-            f"INT8 model: executes {lanes.get(QUANTIZED).describe().precision}"
+            f"INT8 model: executes {lanes.get(INT8_BACKEND).describe().precision}"
         )
     spans = "".join(f'<span class="badge" title="{title}">{escape(text)}</span>' for title, text in badges.items())
     return f"""<header>

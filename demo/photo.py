@@ -13,18 +13,19 @@ from demo.comparison import compare_lanes
 from demo.downloads import new_folder
 from demo.drawing import disagreement, fit_for_page, fit_mask
 from demo.inputs import photo_input, plainly
-from demo.lanes import QUANTIZED, Lanes
+from demo.lanes import Lanes
 from demo.looks import label
 from demo.markup import EMPTY, UNREADABLE, areas_html, captions_html, difference_text, verdict_html
 from demo.photo_effects_layout import PhotoEffects
 from demo.words import pets
+from engine.backends import INT8_BACKEND
 from engine.cutout import cut_out
 from engine.drawing import overlay_mask
 from engine.images import read_picture
 from engine.postprocess import softmax
 
 EXAMPLES = Path(__file__).parent / "examples"
-LEFT, RIGHT = "openvino-fp32", QUANTIZED
+LEFT, RIGHT = "openvino-fp32", INT8_BACKEND
 CODE = """```bash
 python -m engine predict cat.jpg --backend openvino-int8 --cutout
 python -m engine predict cat.jpg --effect blur --export coco,rle,svg --instances

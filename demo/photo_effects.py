@@ -11,13 +11,14 @@ from demo import words
 from demo.downloads import new_folder
 from demo.drawing import fit_for_page
 from demo.inputs import hex_color, plainly
-from demo.lanes import QUANTIZED, Lanes
-from engine.annotations import EXPORTS, Annotated
+from demo.lanes import Lanes
+from engine.annotations import EXPORTS, PhotoAnnotation
+from engine.backends import INT8_BACKEND
 from engine.cutout import sticker
 from engine.effects import EFFECTS, EffectOptions, apply_effect
 from engine.errors import InputError
 from engine.images import read_picture
-from engine.instances import cut_out_each, pets_of
+from engine.instances import cut_out_each, instances_of
 from engine.matte import opacity
 from engine.postprocess import softmax
 from engine.segmenter import Segmentation
@@ -56,7 +57,7 @@ class EffectHandlers:
     def effect(
         self,
         photo: str | None,
-        backend: str = QUANTIZED,
+        backend: str = INT8_BACKEND,
         effect: str = FIRST,
         color: str = DEFAULTS.color,
         background: str | None = None,
@@ -85,14 +86,14 @@ class EffectHandlers:
         image = fit_for_page(seen.image)
         options = options_of(color, background, blur)
         drawn = apply_effect(effect, image, seen.probabilities, self._lanes.spec, options)
-        text = f"{EFFECTS[effect].label}. {words.describe(seen.segmentation)}"
+        text = f"{EFFECTS[effect].label}. {words.segmentation_in_words(seen.segmentation)}"
         return gr.update(value=drawn, visible=True, alt_text=text), gr.update(value="", visible=False)
 
     @plainly
     def effect_file(
         self,
         photo: str | None,
-        backend: str = QUANTIZED,
+        backend: str = INT8_BACKEND,
         effect: str = FIRST,
         color: str = DEFAULTS.color,
         background: str | None = None,
@@ -109,7 +110,7 @@ class EffectHandlers:
         return write_png(drawn, seen.path, effect)
 
     @plainly
-    def sticker(self, photo: str | None, backend: str = QUANTIZED) -> str:
+    def sticker(self, photo: str | None, backend: str = INT8_BACKEND) -> str:
         """Writes the pet with a white outline on a transparent ground, at the photo's full size.
 
         Args:
@@ -123,7 +124,7 @@ class EffectHandlers:
         return write_png(sticker(seen.image, seen.probabilities, self._lanes.spec), seen.path, "sticker")
 
     @plainly
-    def export(self, photo: str | None, backend: str = QUANTIZED) -> tuple[str | None, ...]:
+    def export(self, photo: str | None, backend: str = INT8_BACKEND) -> tuple[str | None, ...]:
         """Writes the pets' outlines for other tools, at the photo's full size.
 
         Args:
@@ -138,7 +139,7 @@ class EffectHandlers:
         segmentation, path = self._lanes.get(backend).predict(photo), Path(photo)
         if not words.pets(segmentation):
             return (None,) * len(EXPORTS)
-        annotated = Annotated(path.name, segmentation.size_hw, pets_of(segmentation), segmentation.spec)
+        annotated = PhotoAnnotation(path.name, segmentation.size_hw, instances_of(segmentation), segmentation.spec)
         folder = new_folder()
         paths = [folder / f"{path.stem}-{each.suffix}" for each in EXPORTS.values()]
         for target, each in zip(paths, EXPORTS.values(), strict=True):
@@ -146,7 +147,7 @@ class EffectHandlers:
         return tuple(str(target) for target in paths)
 
     @plainly
-    def pets(self, photo: str | None, backend: str = QUANTIZED) -> list[tuple[str, str]]:
+    def pets(self, photo: str | None, backend: str = INT8_BACKEND) -> list[tuple[str, str]]:
         """Cuts out each pet of a photo apart, at its full size.
 
         Args:
@@ -159,7 +160,7 @@ class EffectHandlers:
         if photo is None:
             return []
         seen = self.see(photo, backend)
-        pets = pets_of(seen.segmentation) if seen.has_pet else []
+        pets = instances_of(seen.segmentation) if seen.has_pet else []
         if not pets:
             return []
         alpha = opacity(seen.image, seen.probabilities, self._lanes.spec)

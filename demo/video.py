@@ -14,11 +14,12 @@ from demo.downloads import new_folder
 from demo.engine_process import PROGRAM, EngineProcess
 from demo.inputs import hex_color, photo_input, plainly
 from demo.lab_markup import note_html
-from demo.lanes import QUANTIZED, Lanes
+from demo.lanes import Lanes
 from demo.looks import label
 from demo.video_example import draw_clip
 from demo.viewer_runs import ViewerRuns
-from engine.effects import DEFAULT_OPTIONS, EFFECTS
+from engine.backends import INT8_BACKEND
+from engine.effects import DEFAULT_EFFECT_OPTIONS, EFFECTS
 from engine.errors import InputError
 from engine.video.clip import Clip
 
@@ -52,7 +53,7 @@ class VideoHandlers(ViewerRuns):
         self._model = lanes.model
         self._program = program
 
-    def describe(self, clip: str | None) -> tuple[str, bool]:
+    def describe_clip(self, clip: str | None) -> tuple[str, bool]:
         """What a clip is, or why it is not taken (HTML), and whether it can be rendered."""
         if clip is None:
             return video_markup.limits_html(), False
@@ -76,7 +77,7 @@ class VideoHandlers(ViewerRuns):
             yield note_html("Cancelled before it began."), None
             return
         folder, result = new_folder(), None
-        chosen = Choices(*choices)
+        chosen = VideoOptions(*choices)
         out = folder / f"{Path(chosen.clip or '').stem}-{chosen.effect}.mp4"
 
         def prepare() -> EngineProcess:
@@ -95,14 +96,14 @@ class VideoHandlers(ViewerRuns):
 
 
 @dataclass(frozen=True)
-class Choices:
+class VideoOptions:
     """What somebody chose on the page, in the order of its inputs."""
 
     clip: str | None
-    backend: str = QUANTIZED
+    backend: str = INT8_BACKEND
     compare: str = ALONE
     effect: str = "overlay"
-    color: str = DEFAULT_OPTIONS.color
+    color: str = DEFAULT_EFFECT_OPTIONS.color
     background: str | None = None
     blur_percent: float = 2.0
     edge: str = "fast"
@@ -159,7 +160,7 @@ def build(lanes: Lanes, program: Sequence[str] = PROGRAM) -> None:
     rendered = gr.State()
 
     def describe(path):
-        said, is_good = handlers.describe(path)
+        said, is_good = handlers.describe_clip(path)
         return said, gr.update(interactive=is_good)
 
     def render(request: gr.Request, *chosen):
@@ -214,10 +215,10 @@ def choose_clip() -> tuple[gr.Video, gr.HTML, gr.Button]:
 
 
 def choose_look(lanes: Lanes) -> list[gr.components.Component]:
-    """The other inputs, in the order of `Choices`."""
+    """The other inputs, in the order of `VideoOptions`."""
     backends = [(label(name), name) for name in lanes.names]
     with gr.Row():
-        backend = gr.Dropdown(backends, value=QUANTIZED, label="Backend", min_width=180, elem_id="video-backend")
+        backend = gr.Dropdown(backends, value=INT8_BACKEND, label="Backend", min_width=180, elem_id="video-backend")
         compare = gr.Dropdown(
             [("None", ALONE), *backends], value=ALONE, label="Timed against, on each frame", min_width=180,
             elem_id="video-compare",
@@ -226,7 +227,7 @@ def choose_look(lanes: Lanes) -> list[gr.components.Component]:
         [(each.label, name) for name, each in EFFECTS.items()], value="overlay", label="Effect", elem_id="video-effect"
     )
     color = gr.ColorPicker(
-        DEFAULT_OPTIONS.color, label="Colour of the background", visible=False, elem_id="video-color"
+        DEFAULT_EFFECT_OPTIONS.color, label="Colour of the background", visible=False, elem_id="video-color"
     )
     background = photo_input(
         label="Background", sources=["upload", "clipboard"], height=180, visible=False, elem_id="video-background",

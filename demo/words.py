@@ -33,7 +33,7 @@ def pets(segmentation: Segmentation) -> list[str]:
     return [name for _, name in sorted(found, reverse=True)]
 
 
-def describe(segmentation: Segmentation) -> str:
+def segmentation_in_words(segmentation: Segmentation) -> str:
     """The result for someone who cannot see it: "A cat covers 41.2 % of the picture." """
     found = pets(segmentation)
     if not found:

@@ -7,7 +7,9 @@ a reader meets them.
 
 from collections.abc import Callable, Mapping
 
-INT8, FP32, EAGER, COMPILED = "openvino-int8", "openvino-fp32", "torch", "torch-compile"
+from engine.backends import FP32_BACKEND, INT8_BACKEND
+
+EAGER, COMPILED = "torch", "torch-compile"
 NOISY_LOAD = 0.10  # share of the cores that others took before the start
 AROUND_SHARE = 0.25  # of a backend's latency outside the network that is worth a word
 DEAR_LAYER = 0.10  # of the network's time in one layer that is worth a word
@@ -55,14 +57,14 @@ def instruction_sets(result: Mapping) -> str | None:
 
 def quantization(result: Mapping) -> str | None:
     """The question of the whole lab: what INT8 buys over the same runtime in FP32, and what it costs."""
-    ratio = result["ratios"].get(f"{FP32}/{INT8}")
+    ratio = result["ratios"].get(f"{FP32_BACKEND}/{INT8_BACKEND}")
     if ratio is None or ratio["verdict"] not in ("faster", "slower"):
         return None
     low, high = ratio["ci95"]
     text = f"INT8 is {ratio['median']:.1f}x [{low:.1f}, {high:.1f}] as fast as FP32 in OpenVINO"
     if ratio["verdict"] == "slower":
         return f"{text}: stay with FP32 here."
-    scores = [result["backends"][name].get("binary_iou") for name in (FP32, INT8)]
+    scores = [result["backends"][name].get("binary_iou") for name in (FP32_BACKEND, INT8_BACKEND)]
     if None in scores:
         return f"{text}."
     lost = (scores[0] - scores[1]) * 100
@@ -101,7 +103,7 @@ def dearest_layer(result: Mapping) -> str | None:
 
 def float_layers(result: Mapping) -> str | None:
     """Layers that stay in FP32 inside an INT8 network, and the changes of precision around them, cap its gain."""
-    entry = (result.get("layers") or {"backends": {}})["backends"].get(INT8)
+    entry = (result.get("layers") or {"backends": {}})["backends"].get(INT8_BACKEND)
     if entry is None or 1 - entry["int8_share"] < FLOAT_SHARE:
         return None
     floats = [group for group in entry["by_type"] if group["precision"] != "INT8"]
@@ -114,7 +116,7 @@ def float_layers(result: Mapping) -> str | None:
 
 def limit(result: Mapping) -> str | None:
     """Far below the measured peak, time goes to small layers and memory, and fewer operations will not help much."""
-    entry = (result.get("roofline") or {"backends": {}})["backends"].get(INT8)
+    entry = (result.get("roofline") or {"backends": {}})["backends"].get(INT8_BACKEND)
     if entry is None:
         return None
     return (

@@ -16,7 +16,7 @@ TUNED = {
 PRELOADED = ("jemalloc", "tcmalloc", "mimalloc")
 
 
-def describe() -> str:
+def describe_allocator() -> str:
     """ "glibc malloc", "glibc malloc, told to keep its memory", or the name of one that was preloaded."""
     preloaded = os.environ.get("LD_PRELOAD", "")
     for name in PRELOADED:

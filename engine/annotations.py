@@ -13,7 +13,7 @@ import numpy as np
 from pycocotools import mask as run_lengths
 
 from engine.errors import unknown_name
-from engine.instances import Pet
+from engine.instances import Instance
 from engine.polygons import Part, tolerance, trace, with_slits
 from engine.spec import ModelSpec
 
@@ -21,39 +21,41 @@ FILLING = 0.5  # opacity of a pet's colour in an SVG
 
 
 @dataclass(frozen=True)
-class Annotated:
+class PhotoAnnotation:
     """What an export says something about.
 
     Attributes:
         file_name: the photo's.
         size_hw: the photo's own height and width, px.
-        pets: found in it.
+        instances: found in it.
         spec: the model's: its classes and their colours.
     """
 
     file_name: str
     size_hw: tuple[int, int]
-    pets: Sequence[Pet]
+    instances: Sequence[Instance]
     spec: ModelSpec
 
 
-def outline(pet: Pet, size_hw: tuple[int, int]) -> list[Part]:
+def outline(pet: Instance, size_hw: tuple[int, int]) -> list[Part]:
     """A pet's outline, simplified as far as a picture of that size allows."""
     return trace(pet.mask, pet.left, pet.top, tolerance(size_hw)) or trace(pet.mask, pet.left, pet.top, 0)
 
 
-def polygons(pet: Pet, size_hw: tuple[int, int]) -> list[list[float]]:
+def polygons(pet: Instance, size_hw: tuple[int, int]) -> list[list[float]]:
     """COCO's polygons of a pet, x, y, x, y.. of each part; a slit of no width joins a hole to the outer line."""
     return [with_slits(part).ravel().tolist() for part in outline(pet, size_hw)]
 
 
-def run_length(pet: Pet, size_hw: tuple[int, int]) -> dict[str, Any]:
+def run_length(pet: Instance, size_hw: tuple[int, int]) -> dict[str, Any]:
     """COCO's compressed run lengths of a pet's mask, every pixel as it is: {"size": [H, W], "counts": text}."""
     encoded = run_lengths.encode(np.asfortranarray(pet.mask_in(size_hw)))
     return {"size": list(size_hw), "counts": encoded["counts"].decode("ascii")}
 
 
-def coco(annotated: Annotated, segmentation: Callable[[Pet, tuple[int, int]], Any] = polygons) -> dict[str, Any]:
+def coco(
+    annotated: PhotoAnnotation, segmentation: Callable[[Instance, tuple[int, int]], Any] = polygons
+) -> dict[str, Any]:
     """A dataset of one picture: what `pycocotools.coco.COCO` loads. A category's id is its class id in a mask."""
     height, width = annotated.size_hw
     return {
@@ -73,22 +75,22 @@ def coco(annotated: Annotated, segmentation: Callable[[Pet, tuple[int, int]], An
                 "bbox": list(pet.box),
                 "iscrowd": 0,
             }
-            for number, pet in enumerate(annotated.pets, start=1)
+            for number, pet in enumerate(annotated.instances, start=1)
         ],
     }
 
 
-def svg(annotated: Annotated) -> str:
+def svg(annotated: PhotoAnnotation) -> str:
     """The outlines as a drawing of the photo's size: a path for each pet in its class's colour, holes left out."""
     height, width = annotated.size_hw
-    paths = "".join(svg_path(pet, annotated) for pet in annotated.pets)
+    paths = "".join(svg_path(pet, annotated) for pet in annotated.instances)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">\n'
         f"<title>{escape(annotated.file_name)}</title>\n{paths}</svg>\n"
     )
 
 
-def svg_path(pet: Pet, annotated: Annotated) -> str:
+def svg_path(pet: Instance, annotated: PhotoAnnotation) -> str:
     each = annotated.spec.objects[pet.class_id - 1]
     rings = [ring for part in outline(pet, annotated.size_hw) for ring in (part.outer, *part.holes)]
     lines = "".join("M" + "L".join(f"{x:g} {y:g}" for x, y in ring) + "Z" for ring in rings)
@@ -104,7 +106,7 @@ class Export:
 
     label: str
     suffix: str
-    text: Callable[[Annotated], str]
+    text: Callable[[PhotoAnnotation], str]
 
 
 EXPORTS: Mapping[str, Export] = {

@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
-from engine.backends import Options, known
+from engine.backends import BackendOptions, known
 from engine.errors import InputError
 from engine.sweep import options_of
 
 
-def read_configuration(path: Path) -> tuple[str, Options]:
+def read_configuration(path: Path) -> tuple[str, BackendOptions]:
     """The backend and the options of a sweep's sweet spot.
 
     Args:

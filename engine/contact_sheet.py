@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from engine.dataset import BACKGROUND, Pet
+from engine.dataset import BACKGROUND, Sample
 from engine.drawing import overlay_mask, rgb
 from engine.images import read_picture
 from engine.metrics import confusion_matrix, iou_per_class
-from engine.score_table import FP32, INT8
+from engine.score_table import FP32_IR, INT8_IR
 from engine.segmenter import Segmentation
 from engine.spec import ModelSpec
 
@@ -28,7 +28,7 @@ KINDS = {"pet in INT8 only": "#D55E00", "pet in FP32 only": "#56B4E9", "another 
 class Difference:
     """A photo, what FP32 and INT8 make of it (uint8 (H, W), class ids), and the share of pixels that differ."""
 
-    pet: Pet
+    sample: Sample
     fp32: np.ndarray
     int8: np.ndarray
     share: float
@@ -41,12 +41,12 @@ class Differences:
     count: int
     largest: list[Difference] = field(default_factory=list)
 
-    def add(self, pet: Pet, segmentations: Mapping[str, Segmentation]) -> None:
+    def add(self, sample: Sample, segmentations: Mapping[str, Segmentation]) -> None:
         """Takes a photo in, if it is one of the worst so far."""
-        fp32, int8 = segmentations[FP32].mask, segmentations[INT8].mask
+        fp32, int8 = segmentations[FP32_IR].mask, segmentations[INT8_IR].mask
         share = float(np.count_nonzero(fp32 != int8)) / fp32.size
         if len(self.largest) < self.count or share > self.largest[-1].share:
-            self.largest.append(Difference(pet, fp32, int8, share))
+            self.largest.append(Difference(sample, fp32, int8, share))
             self.largest = sorted(self.largest, key=lambda each: -each.share)[: self.count]
 
 
@@ -83,7 +83,7 @@ def draw_header(sheet: Image.Image, title: str, subtitle: str) -> None:
 
 def draw_tile(difference: Difference, spec: ModelSpec) -> Image.Image:
     """One photo: its four pictures beside each other, name and figures below."""
-    image, trimap = read_picture(difference.pet.photo).image, difference.pet.read_trimap()
+    image, trimap = read_picture(difference.sample.photo).image, difference.sample.read_trimap()
     is_pet = np.where(trimap != BACKGROUND, 1, 0)
     ious = [iou_per_class(confusion_matrix(is_pet, mask > 0, 2))[1] for mask in (difference.fp32, difference.int8)]
     scale = min(PANEL_HW[0] / image.shape[0], PANEL_HW[1] / image.shape[1])
@@ -100,7 +100,7 @@ def draw_tile(difference: Difference, spec: ModelSpec) -> Image.Image:
         draw.rectangle((left, 0, left + PANEL_HW[1] - 1, PANEL_HW[0] - 1), GROUND)
         middle = left + (PANEL_HW[1] - size[0]) // 2, (PANEL_HW[0] - size[1]) // 2
         tile.paste(Image.fromarray(panel), middle)
-    draw.text((0, PANEL_HW[0] + 5), difference.pet.name, INK, font)
+    draw.text((0, PANEL_HW[0] + 5), difference.sample.name, INK, font)
     agreement = f"IoU with the truth {ious[0]:.3f} FP32, {ious[1]:.3f} INT8"
     figures = f"{difference.share:.1%} of the pixels differ    {agreement}"
     draw.text((TILE_WIDTH, PANEL_HW[0] + 5), figures, FAINT, font, anchor="ra")

@@ -25,7 +25,7 @@ CLASSES = ("background", "cat", "dog", "border")
 
 
 @dataclass(frozen=True)
-class Pet:
+class Sample:
     """One annotated photo: where it is, its trimap, its species ("cat" or "dog") and its breed."""
 
     name: str
@@ -69,33 +69,33 @@ class Pet:
         return InputError(f"The trimap {self.trimap_path} cannot be read ({exc}). Restore the file.")
 
 
-def read_split(root: Path | str, split: str) -> list[Pet]:
+def read_split(root: Path | str, split: str) -> list[Sample]:
     """All photos of a split, in the order of its file.
 
     Raises:
         InputError: the split is unknown, the root is not a dataset, a listed file is missing, or the splits overlap.
     """
-    pets = list_split(root, split)
+    samples = list_split(root, split)
     listing = listing_of(root, split)
-    for pet in pets:
-        for path in (pet.photo, pet.trimap_path):
+    for sample in samples:
+        for path in (sample.photo, sample.trimap_path):
             if not path.is_file():
                 raise InputError(
-                    f"{path} is missing, but {listing} lists {pet.name}. Restore the file or drop the line."
+                    f"{path} is missing, but {listing} lists {sample.name}. Restore the file or drop the line."
                 )
     for other in SPLITS:
         if other == split or not listing_of(root, other).is_file():
             continue
-        both = {pet.name for pet in pets} & {pet.name for pet in list_split(root, other)}
+        both = {sample.name for sample in samples} & {sample.name for sample in list_split(root, other)}
         if both:
             raise InputError(
                 f"{min(both)} is in {listing} and in {listing_of(root, other)} ({len(both)} in both): a model would be "
                 "scored on what it was trained on. Drop it from one."
             )
-    return pets
+    return samples
 
 
-def list_split(root: Path | str, split: str) -> list[Pet]:
+def list_split(root: Path | str, split: str) -> list[Sample]:
     """All photos that a split lists, in the order of its file, whether their files are there or not.
 
     Raises:
@@ -111,7 +111,7 @@ def list_split(root: Path | str, split: str) -> list[Pet]:
         lines = listing.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as exc:
         raise InputError(f"{listing} cannot be read ({exc}). Restore the file.") from exc
-    pets: dict[str, Pet] = {}
+    samples: dict[str, Sample] = {}
     for line in lines:
         if not line.strip() or line.startswith("#"):
             continue
@@ -119,18 +119,18 @@ def list_split(root: Path | str, split: str) -> list[Pet]:
         if len(fields) < 3 or fields[2] not in SPECIES:
             raise InputError(f"{listing} has the line {line!r}; expected: name, class, species (1 or 2), breed.")
         name = fields[0]
-        if name in pets:
+        if name in samples:
             raise InputError(f"{listing} lists {name} twice: it would count twice. Drop one of the lines.")
-        pets[name] = Pet(
+        samples[name] = Sample(
             name=name,
             photo=Path(root) / FOLDER / "images" / f"{name}.jpg",
             trimap_path=Path(root) / FOLDER / "annotations" / "trimaps" / f"{name}.png",
             species=SPECIES[fields[2]],
             breed=name.rsplit("_", 1)[0],
         )
-    if not pets:
+    if not samples:
         raise InputError(f"{listing} lists no photo. Restore the file.")
-    return list(pets.values())
+    return list(samples.values())
 
 
 def listing_of(root: Path | str, split: str) -> Path:

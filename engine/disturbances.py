@@ -16,7 +16,7 @@ from PIL import Image
 
 from engine.dataset import BACKGROUND, UNKNOWN
 
-Annotated = tuple[np.ndarray, np.ndarray]
+AnnotatedImage = tuple[np.ndarray, np.ndarray]
 """A photo, uint8 (H, W, 3) RGB, and its trimap, uint8 (H, W)."""
 
 
@@ -32,9 +32,9 @@ class Disturbance:
 
     kind: str
     strength: str
-    make: Callable[[np.ndarray, np.ndarray, np.random.Generator], Annotated]
+    make: Callable[[np.ndarray, np.ndarray, np.random.Generator], AnnotatedImage]
 
-    def apply(self, image: np.ndarray, trimap: np.ndarray, name: str) -> Annotated:
+    def apply(self, image: np.ndarray, trimap: np.ndarray, name: str) -> AnnotatedImage:
         """The disturbed photo and trimap; what is drawn by chance depends on the photo's name alone.
 
         Args:
@@ -46,7 +46,7 @@ class Disturbance:
         return self.make(image, trimap, np.random.default_rng(seed))
 
 
-def compressed(image: np.ndarray, trimap: np.ndarray, rng: np.random.Generator, quality: int) -> Annotated:
+def compressed(image: np.ndarray, trimap: np.ndarray, rng: np.random.Generator, quality: int) -> AnnotatedImage:
     """Saved as a JPEG of that quality and read again."""
     file = io.BytesIO()
     Image.fromarray(image).save(file, "JPEG", quality=quality)
@@ -54,23 +54,23 @@ def compressed(image: np.ndarray, trimap: np.ndarray, rng: np.random.Generator, 
         return np.asarray(saved), trimap
 
 
-def blurred(image: np.ndarray, trimap: np.ndarray, rng: np.random.Generator, share: float) -> Annotated:
+def blurred(image: np.ndarray, trimap: np.ndarray, rng: np.random.Generator, share: float) -> AnnotatedImage:
     """Out of focus: a Gaussian whose standard deviation is a share of the longer side."""
     return cv2.GaussianBlur(image, (0, 0), share * max(trimap.shape)), trimap
 
 
-def noisy(image: np.ndarray, trimap: np.ndarray, rng: np.random.Generator, deviation: float) -> Annotated:
+def noisy(image: np.ndarray, trimap: np.ndarray, rng: np.random.Generator, deviation: float) -> AnnotatedImage:
     """Taken in the dark: Gaussian noise on every value, its standard deviation in grey levels of 255."""
     noise = rng.normal(0, deviation, image.shape)
     return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8), trimap
 
 
-def exposed(image: np.ndarray, trimap: np.ndarray, rng: np.random.Generator, factor: float) -> Annotated:
+def exposed(image: np.ndarray, trimap: np.ndarray, rng: np.random.Generator, factor: float) -> AnnotatedImage:
     """Darker or brighter: every value times a factor, cut off at white."""
     return cv2.convertScaleAbs(image, alpha=factor), trimap
 
 
-def rotated(image: np.ndarray, trimap: np.ndarray, rng: np.random.Generator, degrees: float) -> Annotated:
+def rotated(image: np.ndarray, trimap: np.ndarray, rng: np.random.Generator, degrees: float) -> AnnotatedImage:
     """Turned to the left, on a canvas that holds all of it; the corners are mirrored photo and not annotated.
 
     Example:
@@ -87,7 +87,9 @@ def rotated(image: np.ndarray, trimap: np.ndarray, rng: np.random.Generator, deg
     )
 
 
-def shrunk(image: np.ndarray, trimap: np.ndarray, rng: np.random.Generator, share: float, alone: bool) -> Annotated:
+def shrunk(
+    image: np.ndarray, trimap: np.ndarray, rng: np.random.Generator, share: float, alone: bool
+) -> AnnotatedImage:
     """The photo at a share of its sides, somewhere on a canvas of its old size.
 
     Args:

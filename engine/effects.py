@@ -17,7 +17,7 @@ from engine.cutout import on_paper, paper
 from engine.drawing import DARK, blend, cover, draw_edge, overlay_mask, plain, rgb, thin_line
 from engine.errors import InputError, unknown_name
 from engine.foreground import blur_weighted, foreground, to_uint8
-from engine.instances import SPECK, find_pets
+from engine.instances import SPECK, find_instances
 from engine.matte import opacity
 from engine.postprocess import mask_from_probabilities
 from engine.spec import ModelSpec
@@ -44,7 +44,7 @@ class EffectOptions:
     edge: str = "fine"
 
 
-DEFAULT_OPTIONS = EffectOptions()
+DEFAULT_EFFECT_OPTIONS = EffectOptions()
 Draw = Callable[[np.ndarray, np.ndarray, ModelSpec, EffectOptions], np.ndarray]
 
 
@@ -61,7 +61,7 @@ def apply_effect(
     image: np.ndarray,
     probabilities: np.ndarray,
     spec: ModelSpec,
-    options: EffectOptions = DEFAULT_OPTIONS,
+    options: EffectOptions = DEFAULT_EFFECT_OPTIONS,
 ) -> np.ndarray:
     """The picture with an effect: uint8 (H, W, 3), its own size.
 
@@ -79,7 +79,7 @@ def apply_effect(
     return EFFECTS[name].draw(image, probabilities, spec, options)
 
 
-def check_effect(name: str, options: EffectOptions = DEFAULT_OPTIONS) -> None:
+def check_effect(name: str, options: EffectOptions = DEFAULT_EFFECT_OPTIONS) -> None:
     """Says what is wrong with a choice before there is a picture.
 
     Raises:
@@ -142,7 +142,7 @@ def settled_classes(probabilities: np.ndarray, num_objects: int) -> np.ndarray:
     if counts.sum() - counts.max() < SPECK * mask.size:  # what there is of another class is no pet
         return np.where(mask > 0, np.uint8(counts.argmax() + 1), np.uint8(0))
     classes = np.zeros_like(mask)
-    for pet in find_pets(mask):
+    for pet in find_instances(mask):
         left, top, across, down = pet.box
         classes[top : top + down, left : left + across][pet.mask > 0] = pet.class_id
     return classes

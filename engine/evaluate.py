@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from engine.backends import BACKENDS
 from engine.calibration import Calibration
-from engine.dataset import Pet, read_split
+from engine.dataset import Sample, read_split
 from engine.errors import InputError
 from engine.groups import by_breed, by_species, species_accuracy
 from engine.images import Picture, read_picture
@@ -22,7 +22,7 @@ from engine.segmenter import Segmentation, Segmenter
 SCORED_BY: dict[str, str] = {}
 for _name, (_, _artefact) in BACKENDS.items():
     SCORED_BY.setdefault(_artefact, _name)
-OnPhoto = Callable[[Pet, Mapping[str, Segmentation]], object]
+OnPhoto = Callable[[Sample, Mapping[str, Segmentation]], object]
 """Told of every photo with what each artefact made of it."""
 
 
@@ -33,11 +33,11 @@ class Evaluation:
     scores: PetScores = field(default_factory=PetScores)
     calibration: Calibration = field(default_factory=Calibration)
 
-    def add(self, pet: Pet, trimap: np.ndarray, segmentation: Segmentation) -> None:
+    def add(self, sample: Sample, trimap: np.ndarray, segmentation: Segmentation) -> None:
         """Counts a photo; `trimap` is as `PetScores.add` takes it."""
         prediction = trimap_from_logits(segmentation.logits, segmentation.size_hw)
-        self.scores.add(trimap, pet.species, segmentation.mask, prediction, pet.breed)
-        self.calibration.add(trimap, pet.species, segmentation)
+        self.scores.add(trimap, sample.species, segmentation.mask, prediction, sample.breed)
+        self.calibration.add(trimap, sample.species, segmentation)
 
     def report(self) -> dict:
         """The fields of `evaluate --json` after "split"."""
@@ -69,18 +69,18 @@ def evaluate(segmenter: Segmenter, root: Path | str, split: str = "test", limit:
     return score(segmenter, spread(read_split(root, split), limit))
 
 
-def score(segmenter: Segmenter, pets: list[Pet]) -> dict:
+def score(segmenter: Segmenter, samples: list[Sample]) -> dict:
     """Scores over a list of photos, as `evaluate` gives them.
 
     Raises:
         InputError: a photo or a trimap cannot be read, or they differ in size.
     """
-    with tqdm(total=len(pets), desc="evaluating", unit="photo", leave=False, mininterval=1) as bar:
-        return evaluate_together({"": segmenter}, pets, lambda pet, seen: bar.update(len(seen)))[""].report()
+    with tqdm(total=len(samples), desc="evaluating", unit="photo", leave=False, mininterval=1) as bar:
+        return evaluate_together({"": segmenter}, samples, lambda sample, seen: bar.update(len(seen)))[""].report()
 
 
 def evaluate_together(
-    segmenters: Mapping[str, Segmenter], pets: Iterable[Pet], *told: OnPhoto
+    segmenters: Mapping[str, Segmenter], samples: Iterable[Sample], *told: OnPhoto
 ) -> dict[str, Evaluation]:
     """Scores several artefacts of one model on the same photos, each of which is read once.
 
@@ -94,36 +94,36 @@ def evaluate_together(
     """
     evaluations = {name: Evaluation() for name in segmenters}
     size_hw = next(iter(segmenters.values())).spec.size_hw
-    for pet in pets:
-        picture, trimap = read_annotated(pet, size_hw)
+    for sample in samples:
+        picture, trimap = read_annotated(sample, size_hw)
         segmentations = {name: segmenter.segment(picture) for name, segmenter in segmenters.items()}
         for name, segmentation in segmentations.items():
-            evaluations[name].add(pet, trimap, segmentation)
+            evaluations[name].add(sample, trimap, segmentation)
         for tell in told:
-            tell(pet, segmentations)
+            tell(sample, segmentations)
     return evaluations
 
 
-def read_annotated(pet: Pet, needed_hw: tuple[int, int] | None = None) -> tuple[Picture, np.ndarray]:
+def read_annotated(sample: Sample, needed_hw: tuple[int, int] | None = None) -> tuple[Picture, np.ndarray]:
     """A photo, as `read_picture` reads it, and its trimap.
 
     Raises:
         InputError: the photo or the trimap cannot be read, or they differ in size.
     """
-    picture = read_picture(pet.photo, needed_hw)
-    trimap = pet.read_trimap()
+    picture = read_picture(sample.photo, needed_hw)
+    trimap = sample.read_trimap()
     if trimap.shape != picture.size_hw:
         raise InputError(
-            f"{pet.trimap_path} is {trimap.shape}, its photo {picture.size_hw} (height, width). "
+            f"{sample.trimap_path} is {trimap.shape}, its photo {picture.size_hw} (height, width). "
             "They must have one size: restore the files."
         )
     return picture, trimap
 
 
-def spread(pets: list[Pet], limit: int | None) -> list[Pet]:
+def spread(samples: list[Sample], limit: int | None) -> list[Sample]:
     """`limit` photos, evenly spaced, since the list is ordered by breed."""
-    if limit is None or limit >= len(pets):
-        return pets
+    if limit is None or limit >= len(samples):
+        return samples
     if limit < 1:
         raise InputError(f"--limit is {limit}; expected 1 or more photos.")
-    return [pets[i] for i in np.linspace(0, len(pets) - 1, limit).round().astype(int)]
+    return [samples[i] for i in np.linspace(0, len(samples) - 1, limit).round().astype(int)]

@@ -24,7 +24,7 @@ RIM = 150  # a pet's soft edge may lie outside its mask by the longer side of th
 
 
 @dataclass(frozen=True)
-class Pet:
+class Instance:
     """One animal.
 
     Attributes:
@@ -56,13 +56,13 @@ class Pet:
         return whole
 
 
-def pets_of(segmentation: Segmentation) -> list[Pet]:
-    """The pets of a picture, the largest first, as `find_pets` finds them."""
+def instances_of(segmentation: Segmentation) -> list[Instance]:
+    """The pets of a picture, the largest first, as `find_instances` finds them."""
     objects = softmax(segmentation.logits)[1 : 1 + len(segmentation.spec.objects)].sum(axis=0)
-    return find_pets(segmentation.mask, objects)
+    return find_instances(segmentation.mask, objects)
 
 
-def find_pets(mask: np.ndarray, objects: np.ndarray | None = None) -> list[Pet]:
+def find_instances(mask: np.ndarray, objects: np.ndarray | None = None) -> list[Instance]:
     """The pets of a mask, the largest first.
 
     Args:
@@ -85,15 +85,17 @@ def find_pets(mask: np.ndarray, objects: np.ndarray | None = None) -> list[Pet]:
         if likely is not None and label != areas.argmax() + 1 and likely[box][own].mean() < SURE * 255:
             continue
         classes = mask[box] * own
-        pets += [pet_at(classes, class_id, left, top) for class_id in settle(classes, smallest)]
+        pets += [instance_at(classes, class_id, left, top) for class_id in settle(classes, smallest)]
     return sorted(pets, key=lambda pet: -pet.area)
 
 
-def pet_at(classes: np.ndarray, class_id: int, left: int, top: int) -> Pet:
+def instance_at(classes: np.ndarray, class_id: int, left: int, top: int) -> Instance:
     """The pet of a class within a region at `left`, `top` of the picture."""
     own = (classes == class_id).view(np.uint8)
     rows, columns = box_of(own) or (slice(0), slice(0))
-    return Pet(class_id, int(left + columns.start), int(top + rows.start), np.ascontiguousarray(own[rows, columns]))
+    return Instance(
+        class_id, int(left + columns.start), int(top + rows.start), np.ascontiguousarray(own[rows, columns])
+    )
 
 
 def settle(classes: np.ndarray, smallest: float) -> Sequence[int]:
@@ -126,7 +128,7 @@ def crumbs(where: np.ndarray, smallest: float) -> np.ndarray:
     return is_crumb[labels]
 
 
-def cut_out_each(image: np.ndarray, alpha: np.ndarray, pets: Sequence[Pet]) -> list[np.ndarray]:
+def cut_out_each(image: np.ndarray, alpha: np.ndarray, pets: Sequence[Instance]) -> list[np.ndarray]:
     """Each pet on a transparent ground, cropped to its box and a rim: uint8 (h, w, 4) RGBA each.
 
     Args:

@@ -18,7 +18,7 @@ from engine.spec import Model
 
 CALLS = 40
 DEAREST = 10
-QUANTIZED = "INT8"
+INT8_PRECISION = "INT8"
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def layer(node: ov.Node, ms: float) -> Layer:
     return Layer(
         name=node.get_friendly_name(),
         type=text(node, "layerType"),
-        what=describe(
+        what=layer_in_words(
             text(node, "layerType"),
             [tuple(node.get_input_shape(i)) for i in range(node.get_input_size())],
             tuple(node.get_output_shape(0)),
@@ -105,7 +105,7 @@ def layer(node: ov.Node, ms: float) -> Layer:
     )
 
 
-def describe(layer_type: str, inputs: list[tuple[int, ...]], output: tuple[int, ...]) -> str:
+def layer_in_words(layer_type: str, inputs: list[tuple[int, ...]], output: tuple[int, ...]) -> str:
     """A layer in words, from its shapes.
 
     Example:
@@ -151,7 +151,7 @@ def summarise(layers: list[Layer]) -> dict:
     ]
     return {
         "total_ms": total,
-        "int8_share": sum(each.ms for each in layers if each.precision == QUANTIZED) / total,
+        "int8_share": sum(each.ms for each in layers if each.precision == INT8_PRECISION) / total,
         "precision_changes": len(changes),
         "changes": changes,
         "by_type": by_type,

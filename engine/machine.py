@@ -30,7 +30,7 @@ def describe_machine() -> dict:
         "cpu_id": _cpu_id(),
         "instruction_sets": instruction_sets(),
         "cores": usable_cores(),
-        "allocator": allocator.describe(),
+        "allocator": allocator.describe_allocator(),
         "load_1min": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),

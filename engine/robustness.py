@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from engine.dataset import Pet
-from engine.disturbances import DISTURBANCES, Annotated, Disturbance
+from engine.dataset import Sample
+from engine.disturbances import DISTURBANCES, AnnotatedImage, Disturbance
 from engine.evaluate import read_annotated
 from engine.images import Picture
 from engine.intervals import difference, intervals
@@ -16,7 +16,7 @@ STEPS = 1 + len(DISTURBANCES)
 
 
 def measure_robustness(
-    segmenters: Mapping[str, Segmenter], pets: list[Pet], on_step: Callable[[], object] = lambda: None
+    segmenters: Mapping[str, Segmenter], samples: list[Sample], on_step: Callable[[], object] = lambda: None
 ) -> dict:
     """Scores on photos as they are and disturbed.
 
@@ -34,31 +34,33 @@ def measure_robustness(
     """
     undisturbed = {name: PetScores() for name in segmenters}
     disturbed = [{name: PetScores() for name in segmenters} for _ in DISTURBANCES]
-    for pet in pets:
-        picture, trimap = read_annotated(pet)
-        count(segmenters, pet, (picture.image, trimap), undisturbed)
+    for sample in samples:
+        picture, trimap = read_annotated(sample)
+        count(segmenters, sample, (picture.image, trimap), undisturbed)
         on_step()
         for disturbance, scores in zip(DISTURBANCES, disturbed, strict=True):
-            count(segmenters, pet, disturbance.apply(picture.image, trimap, pet.name), scores)
+            count(segmenters, sample, disturbance.apply(picture.image, trimap, sample.name), scores)
             on_step()
-    plain = describe(undisturbed)
+    plain = compared_scores(undisturbed)
     rows = [
         row_of(disturbance, scores, plain["scores"])
         for disturbance, scores in zip(DISTURBANCES, disturbed, strict=True)
     ]
-    return {"images": len(pets), "undisturbed": plain, "disturbances": rows}
+    return {"images": len(samples), "undisturbed": plain, "disturbances": rows}
 
 
-def count(segmenters: Mapping[str, Segmenter], pet: Pet, annotated: Annotated, scores: Mapping[str, PetScores]) -> None:
+def count(
+    segmenters: Mapping[str, Segmenter], sample: Sample, annotated: AnnotatedImage, scores: Mapping[str, PetScores]
+) -> None:
     """Adds what each segmenter makes of a picture to its scores."""
     image, trimap = annotated
     picture = Picture(image, trimap.shape)
     for name, segmenter in segmenters.items():
         seen = segmenter.segment(picture)
-        scores[name].add(trimap, pet.species, seen.mask, trimap_from_logits(seen.logits, trimap.shape), pet.breed)
+        scores[name].add(trimap, sample.species, seen.mask, trimap_from_logits(seen.logits, trimap.shape), sample.breed)
 
 
-def describe(scores: Mapping[str, PetScores]) -> dict:
+def compared_scores(scores: Mapping[str, PetScores]) -> dict:
     """The shown scores of each segmenter, and how far the second is from the first."""
     reports = {name: each.report() for name, each in scores.items()}
     first, second = scores.values()
@@ -75,7 +77,7 @@ def describe(scores: Mapping[str, PetScores]) -> dict:
 
 def row_of(disturbance: Disturbance, scores: Mapping[str, PetScores], plain: dict[str, dict[str, float]]) -> dict:
     """An entry of "disturbances"."""
-    row = describe(scores)
+    row = compared_scores(scores)
     drop = {
         name: {key: plain[name][key] - value for key, value in shown.items()} for name, shown in row["scores"].items()
     }

@@ -8,14 +8,14 @@ from types import MappingProxyType
 from tqdm import tqdm
 
 from engine.backends import BACKENDS
-from engine.dataset import Pet
+from engine.dataset import Sample
 from engine.errors import ArtefactError, BackendUnavailableError
 from engine.evaluate import SCORED_BY, Evaluation, OnPhoto, evaluate_together
 from engine.intervals import difference
 from engine.segmenter import DEFAULT_BACKEND, Segmenter
 from engine.spec import FILE_NAME, MODELS, Model
 
-FP32, INT8 = "openvino-fp32.xml", "openvino-int8.xml"
+FP32_IR, INT8_IR = "openvino-fp32.xml", "openvino-int8.xml"
 NOBODY: Mapping[str, OnPhoto] = MappingProxyType({})
 
 
@@ -58,9 +58,9 @@ class ModelScores:
 
     def int8_minus_fp32(self) -> dict[str, dict]:
         """What INT8 changes in each headline score, with its paired interval; empty where one of the two is missing."""
-        if not {INT8, FP32} <= self.evaluations.keys():
+        if not {INT8_IR, FP32_IR} <= self.evaluations.keys():
             return {}
-        return difference(self.evaluations[INT8].scores, self.evaluations[FP32].scores)
+        return difference(self.evaluations[INT8_IR].scores, self.evaluations[FP32_IR].scores)
 
     def report(self) -> dict:
         """An entry of the "models" of `evaluate --json`."""
@@ -87,7 +87,7 @@ def committed_models() -> list[str]:
     return sorted(path.parent.name for path in MODELS.glob(f"*/{FILE_NAME}"))
 
 
-def score_models(models: Sequence[ModelScores], pets: list[Pet], told: Mapping[str, OnPhoto] = NOBODY) -> None:
+def score_models(models: Sequence[ModelScores], samples: list[Sample], told: Mapping[str, OnPhoto] = NOBODY) -> None:
     """Scores all artefacts of all models; one bar over everything.
 
     Args:
@@ -98,10 +98,10 @@ def score_models(models: Sequence[ModelScores], pets: list[Pet], told: Mapping[s
     Raises:
         InputError: a photo or a trimap cannot be read, or they differ in size.
     """
-    total = len(pets) * sum(len(each.segmenters) for each in models)
+    total = len(samples) * sum(len(each.segmenters) for each in models)
     with tqdm(total=total, desc="evaluating", unit="mask", leave=False, mininterval=1) as bar:
         for each in models:
             listeners = [told[each.name]] if each.name in told else []
             each.evaluations = evaluate_together(
-                each.segmenters, pets, lambda pet, seen: bar.update(len(seen)), *listeners
+                each.segmenters, samples, lambda sample, seen: bar.update(len(seen)), *listeners
             )

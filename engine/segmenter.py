@@ -17,14 +17,14 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from engine.backends import DEFAULT_OPTIONS, Backend, BackendInfo, Options, open_backend
+from engine.backends import DEFAULT_BACKEND_OPTIONS, INT8_BACKEND, Backend, BackendInfo, BackendOptions, open_backend
 from engine.images import ImageSource, Picture, read_picture
 from engine.machine import usable_cores
 from engine.postprocess import mask_from_logits, probabilities_from_logits
 from engine.spec import Model, ModelSpec
 
 DEFAULT_MODEL = "fastsegnet"
-DEFAULT_BACKEND = "openvino-int8"
+DEFAULT_BACKEND = INT8_BACKEND
 AVERAGED_FROM = 6.0  # shrinking by this much begins by averaging blocks
 # Strips of a picture that several cores resize: a power of two, so that their edges are exact in Pillow's arithmetic.
 STRIPS = 4 if usable_cores() >= 4 else 2 if usable_cores() >= 2 else 1
@@ -94,7 +94,7 @@ class Segmenter:
         cls,
         model: str | Path = DEFAULT_MODEL,
         backend: str = DEFAULT_BACKEND,
-        options: Options = DEFAULT_OPTIONS,
+        options: BackendOptions = DEFAULT_BACKEND_OPTIONS,
     ) -> "Segmenter":
         """Opens a model by name or folder on a backend by name; `options` say how it may use the machine.
 
@@ -123,7 +123,7 @@ class Segmenter:
         return self.segment_together([picture], [read_ms])[0]
 
     def segment_together(self, pictures: Sequence[Picture], read_ms: Sequence[float]) -> list[Segmentation]:
-        """Segments pictures in one run of the network, as a backend opened with `Options(batch=...)` wants them.
+        """Segments pictures in one run of the network, as a backend opened with `BackendOptions(batch=...)` wants them.
 
         Args:
             pictures: read already; any sizes.

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.backends import BACKENDS, DEFAULT_OPTIONS, import_runtime
+from engine.backends import BACKENDS, DEFAULT_BACKEND_OPTIONS, import_runtime
 from engine.errors import EngineError, InferenceError
 from engine.spec import Model
 
@@ -56,7 +56,7 @@ def start(model: Model, backend: str) -> dict[str, float]:
     clock.append(time.perf_counter())
     loaded = runtime.load(path, model.spec)
     clock.append(time.perf_counter())
-    prepared = runtime.prepare(loaded, model.spec, DEFAULT_OPTIONS)
+    prepared = runtime.prepare(loaded, model.spec, DEFAULT_BACKEND_OPTIONS)
     clock.append(time.perf_counter())
     prepared.infer(np.zeros((1, *model.spec.size_hw, 3), np.uint8))
     clock.append(time.perf_counter())

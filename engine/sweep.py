@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from engine.backends import Backend, Options, open_backend
+from engine.backends import Backend, BackendOptions, open_backend
 from engine.errors import InferenceError
 from engine.latency import tails
 from engine.machine import usable_cores
@@ -24,7 +24,7 @@ OPENING_SECONDS = 1.5  # of a setting: compile and warm up, about
 WARM_UP_CALLS = 4
 
 
-def settings(cores: int | None = None, batches: Sequence[int] = BATCHES) -> list[Options]:
+def settings(cores: int | None = None, batches: Sequence[int] = BATCHES) -> list[BackendOptions]:
     """What is tried: every division of the cores into requests and threads, and twice as many requests as cores.
 
     Example:
@@ -34,10 +34,12 @@ def settings(cores: int | None = None, batches: Sequence[int] = BATCHES) -> list
     halves = sorted({1, cores} | {2**i for i in range(1, cores.bit_length()) if 2**i < cores})
     tried = [(requests, threads) for requests in halves for threads in halves if requests * threads <= cores]
     tried.append((2 * cores, 1))
-    return [Options(threads, requests, batch) for (requests, threads), batch in itertools.product(tried, batches)]
+    return [
+        BackendOptions(threads, requests, batch) for (requests, threads), batch in itertools.product(tried, batches)
+    ]
 
 
-def expected_seconds(tried: Sequence[Options], seconds_each: float) -> float:
+def expected_seconds(tried: Sequence[BackendOptions], seconds_each: float) -> float:
     """How long a sweep will take, about; said before it starts."""
     return len(tried) * (seconds_each + OPENING_SECONDS)
 
@@ -45,7 +47,7 @@ def expected_seconds(tried: Sequence[Options], seconds_each: float) -> float:
 def sweep(
     model: Model,
     backend: str,
-    tried: Sequence[Options],
+    tried: Sequence[BackendOptions],
     seconds_each: float,
     on_progress: OnProgress = silent,
 ) -> tuple[list[dict], dict[str, str], bool]:
@@ -74,7 +76,7 @@ def sweep(
     return points, failed, False
 
 
-def in_words(options: Options) -> str:
+def in_words(options: BackendOptions) -> str:
     """ "2 requests x 1 thread x batch 4"."""
 
     def count(number: int, noun: str) -> str:
@@ -83,7 +85,7 @@ def in_words(options: Options) -> str:
     return f"{count(options.requests, 'request')} x {count(options.threads or 0, 'thread')} x batch {options.batch}"
 
 
-def measure_point(backend: Backend, size_hw: tuple[int, int], options: Options, seconds: float) -> dict:
+def measure_point(backend: Backend, size_hw: tuple[int, int], options: BackendOptions, seconds: float) -> dict:
     """Keeps `options.requests` callers busy for a while.
 
     Returns:
@@ -130,6 +132,6 @@ def sweet_spot(points: Sequence[dict], max_latency_ms: float | None = None) -> d
     return max(fitting, key=lambda point: point["throughput_fps"], default=None)
 
 
-def options_of(point: dict) -> Options:
+def options_of(point: dict) -> BackendOptions:
     """The options that a point was measured with."""
-    return Options(point["threads"], point["requests"], point["batch"])
+    return BackendOptions(point["threads"], point["requests"], point["batch"])

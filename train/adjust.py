@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
 def read_pixels(network: nn.Module, cache: PetCache, size: int) -> list[Pixels]:
     """Some pixels of every validation picture, the same every time."""
     pictures = []
-    pets = split(cache.pets, "validation")
+    pets = split(cache.samples, "validation")
     for hashed in tqdm(pets, desc="reading logits", unit="picture", leave=False, mininterval=1):
         pixels = cache.pixels[hashed.row]
         batch = torch.from_numpy(preprocess(pixels[:, :, :3], (size, size)))

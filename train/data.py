@@ -31,12 +31,12 @@ CALIBRATION_IMAGES = 300
 
 
 @dataclass(frozen=True)
-class HashedPet:
+class HashedSample:
     """A picture of trainval: its place in the list, the sha256 of its file, and the rest."""
 
     row: int
     sha256: str
-    pet: dataset.Pet
+    sample: dataset.Sample
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,10 @@ class PetCache:
     """
 
     pixels: np.ndarray
-    pets: list[HashedPet]
+    samples: list[HashedSample]
 
 
-def read_trainval(root: Path) -> list[HashedPet]:
+def read_trainval(root: Path) -> list[HashedSample]:
     """The pictures of trainval with their hashes; downloaded first where the dataset is not there.
 
     Whoever trains, validates or calibrates gets its pictures here, and none of them is a picture of the test split.
@@ -61,8 +61,8 @@ def read_trainval(root: Path) -> list[HashedPet]:
         InputError: `root` is not the dataset, and the download failed; or a picture is in the test split too.
     """
     ensure_dataset(root)
-    pets = dataset.read_split(root, "trainval")
-    hashed = [HashedPet(row, sha256_of(pet.photo), pet) for row, pet in enumerate(pets)]
+    samples = dataset.read_split(root, "trainval")
+    hashed = [HashedSample(row, sha256_of(sample.photo), sample) for row, sample in enumerate(samples)]
     refuse_shared(hashed, test_hashes(root))
     return hashed
 
@@ -75,26 +75,28 @@ def test_hashes(root: Path) -> dict[str, Path]:
     """
     if not dataset.listing_of(root, "test").is_file():
         return {}
-    return {sha256_of(pet.photo): pet.photo for pet in dataset.list_split(root, "test") if pet.photo.is_file()}
+    return {
+        sha256_of(sample.photo): sample.photo for sample in dataset.list_split(root, "test") if sample.photo.is_file()
+    }
 
 
-def refuse_shared(pets: list[HashedPet], test: Mapping[str, Path]) -> None:
+def refuse_shared(samples: list[HashedSample], test: Mapping[str, Path]) -> None:
     """Refuses pictures of trainval whose bytes are those of a test picture.
 
     Raises:
         InputError: there is one; names both files.
     """
-    shared = [hashed for hashed in pets if hashed.sha256 in test]
+    shared = [hashed for hashed in samples if hashed.sha256 in test]
     if shared:
         first = shared[0]
         more = f" ({len(shared)} such pictures)" if len(shared) > 1 else ""
         raise InputError(
-            f"{first.pet.photo} of trainval and {test[first.sha256]} of test are one picture{more}: the scores would "
-            "be of what was trained on. Drop its line from trainval.txt or test.txt."
+            f"{first.sample.photo} of trainval and {test[first.sha256]} of test are one picture{more}: the "
+            "scores would be of what was trained on. Drop its line from trainval.txt or test.txt."
         )
 
 
-def split(pets: list[HashedPet], name: str) -> list[HashedPet]:
+def split(samples: list[HashedSample], name: str) -> list[HashedSample]:
     """ "training", "validation" or "calibration" (a part of training); decided by the hash of the file.
 
     Two files with the same bytes fall on the same side, so no picture is trained on and validated on, and none that
@@ -105,12 +107,12 @@ def split(pets: list[HashedPet], name: str) -> list[HashedPet]:
     """
     if name not in SPLITS:
         raise unknown_name("split of trainval", name, SPLITS)
-    validation = [pet for pet in pets if int(pet.sha256[:8], 16) % VALIDATION_SHARE == 0]
+    validation = [sample for sample in samples if int(sample.sha256[:8], 16) % VALIDATION_SHARE == 0]
     if name == "validation":
         return validation
-    training = [pet for pet in pets if int(pet.sha256[:8], 16) % VALIDATION_SHARE != 0]
+    training = [sample for sample in samples if int(sample.sha256[:8], 16) % VALIDATION_SHARE != 0]
     if name == "calibration":
-        return sorted(training, key=lambda pet: pet.sha256)[:CALIBRATION_IMAGES]
+        return sorted(training, key=lambda sample: sample.sha256)[:CALIBRATION_IMAGES]
     return training
 
 
@@ -147,22 +149,22 @@ def open_cache(root: Path, folder: Path) -> PetCache:
     Raises:
         InputError: `root` is not the dataset, a file of it cannot be read, or a photo and its trimap differ in size.
     """
-    pets = read_trainval(root)
-    digest = hashlib.sha256("".join(pet.sha256 for pet in pets).encode()).hexdigest()[:12]
+    samples = read_trainval(root)
+    digest = hashlib.sha256("".join(sample.sha256 for sample in samples).encode()).hexdigest()[:12]
     path = folder / f"trainval-{CACHE_SIZE}-smooth-{digest}.npy"
     if not path.is_file():
-        _write_cache(path, [hashed.pet for hashed in pets])
-    return PetCache(np.load(path, mmap_mode="r"), pets)
+        _write_cache(path, [hashed.sample for hashed in samples])
+    return PetCache(np.load(path, mmap_mode="r"), samples)
 
 
-def _write_cache(path: Path, pets: list[dataset.Pet]) -> None:
+def _write_cache(path: Path, samples: list[dataset.Sample]) -> None:
     size = (CACHE_SIZE, CACHE_SIZE)
     with write_aside(path) as partial:
-        pixels = np.lib.format.open_memmap(partial, "w+", np.uint8, (len(pets), *size, 4))
-        for row, pet in enumerate(tqdm(pets, desc="decoding pictures", unit="picture", mininterval=1)):
-            picture, trimap = read_annotated(pet)
+        pixels = np.lib.format.open_memmap(partial, "w+", np.uint8, (len(samples), *size, 4))
+        for row, sample in enumerate(tqdm(samples, desc="decoding pictures", unit="picture", mininterval=1)):
+            picture, trimap = read_annotated(sample)
             pixels[row, :, :, :3] = preprocess(picture.image, size)[0]
-            pixels[row, :, :, 3] = stretched(class_mask(trimap, pet.species), size)
+            pixels[row, :, :, 3] = stretched(class_mask(trimap, sample.species), size)
         pixels.flush()
 
 
@@ -196,25 +198,25 @@ class PetPictures(Dataset):
     def __init__(
         self,
         cache: PetCache,
-        pets: list[HashedPet],
+        samples: list[HashedSample],
         size: int,
         seed: int,
         kinds: dict[str, float] | None = None,
         passes: int = 1,
     ) -> None:
         self.cache = cache
-        self.pets = pets
+        self.samples = samples
         self.seed = seed
         self.passes = passes
         self.epoch = 0
         self.augment = Augmenter(self.pick, size, kinds)
 
     def __len__(self) -> int:
-        return self.passes * len(self.pets)
+        return self.passes * len(self.samples)
 
     def photo(self, index: int) -> Labelled:
         """A picture as it is in the cache: uint8 (S, S, 3) RGB and uint8 (S, S) class ids."""
-        pixels = self.cache.pixels[self.pets[index % len(self.pets)].row]
+        pixels = self.cache.pixels[self.samples[index % len(self.samples)].row]
         return cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), cv2.extractChannel(pixels, 3)
 
     def pick(self, rng: np.random.Generator) -> Labelled:

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
 
 def fit(args: argparse.Namespace, processes: Processes) -> list[dict]:
     """Trains to the end, or to `--stop-after`; the history, an entry an epoch."""
-    print(f"allocator: {allocator.describe()}", flush=True)
+    print(f"allocator: {allocator.describe_allocator()}", flush=True)
     if args.batch_size % processes.count:
         raise InputError(f"--batch-size is {args.batch_size}; expected a multiple of the {processes.count} processes.")
     settings = settings_of(args)
@@ -98,7 +98,7 @@ def fit(args: argparse.Namespace, processes: Processes) -> list[dict]:
         history = state["history"]
         print(f"resumed after epoch {len(history)} of {args.epochs}")
     parameters = sum(p.numel() for p in network.parameters())
-    print(f"{parameters / 1e6:.2f} M parameters; {len(pictures.pets)} training pictures")
+    print(f"{parameters / 1e6:.2f} M parameters; {len(pictures.samples)} training pictures")
     if processes.count > 1:
         print(f"{processes.count} processes, each with {args.batch_size // processes.count} of a batch's pictures")
 
@@ -165,17 +165,17 @@ def training_pictures(cache: PetCache, args: argparse.Namespace, min_side: int =
     Raises:
         InputError: they do not fill a batch, a trimap cannot be read, or no picture is left for validation.
     """
-    training = split(cache.pets, "training")
+    training = split(cache.samples, "training")
     if min_side:
-        training = [hashed for hashed in training if hashed.pet.long_side() >= min_side]
+        training = [hashed for hashed in training if hashed.sample.long_side() >= min_side]
     training = training[: args.limit]
     if len(training) < args.batch_size:
         of_size = f" of {min_side} px and more" if min_side else ""
         raise InputError(
             f"{len(training)} training pictures{of_size} do not fill a batch of {args.batch_size}. Take a smaller one."
         )
-    if not split(cache.pets, "validation"):
-        raise InputError(f"None of the {len(cache.pets)} pictures of trainval falls to validation. Add pictures.")
+    if not split(cache.samples, "validation"):
+        raise InputError(f"None of the {len(cache.samples)} pictures of trainval falls to validation. Add pictures.")
     return PetPictures(cache, training, args.size, args.seed, kinds_of_pictures(args.scenes), passes)
 
 
@@ -193,7 +193,9 @@ def class_weights(pictures: PetPictures, power: float) -> torch.Tensor | None:
     if not power:
         return None
     counts = np.zeros(len(dataset.CLASSES), np.int64)
-    for index in tqdm(range(len(pictures.pets)), desc="counting classes", unit="picture", leave=False, mininterval=1):
+    for index in tqdm(
+        range(len(pictures.samples)), desc="counting classes", unit="picture", leave=False, mininterval=1
+    ):
         _, mask = pictures.photo(index)
         counts += np.bincount(mask[::COUNTED_STRIDE, ::COUNTED_STRIDE].ravel(), minlength=len(counts))
     weights = balanced_weights(torch.from_numpy(counts), power)

@@ -28,7 +28,7 @@ from engine.evaluate import read_annotated
 from engine.metrics import confusion_matrix, iou_per_class
 from engine.postprocess import mask_from_logits, object_log_odds, resize_planes
 from engine.segmenter import DEFAULT_BACKEND, Segmenter
-from train.data import HashedPet, read_trainval, split
+from train.data import HashedSample, read_trainval, split
 
 PIXELS = 20_000  # of each picture
 COLDEST, HOTTEST = 0.1, 10.0
@@ -65,12 +65,12 @@ def run(args: argparse.Namespace) -> None:
     )
 
 
-def read_odds(segmenter: Segmenter, pets: Sequence[HashedPet]) -> list[Odds]:
+def read_odds(segmenter: Segmenter, pets: Sequence[HashedSample]) -> list[Odds]:
     """Some pixels of every picture, the same every time."""
     rng = np.random.default_rng(0)
     pictures = []
     for hashed in tqdm(pets, desc="reading probabilities", unit="picture", leave=False, mininterval=1):
-        picture, trimap = read_annotated(hashed.pet, segmenter.spec.size_hw)
+        picture, trimap = read_annotated(hashed.sample, segmenter.spec.size_hw)
         logits = resize_planes(segmenter.segment(picture).logits, picture.size_hw)
         chosen = rng.integers(trimap.size, size=PIXELS)
         log_odds = object_log_odds(logits).ravel()[chosen].astype(np.float64)
@@ -116,13 +116,13 @@ def crossed_error(pictures: Sequence[Odds]) -> float:
 
 
 def tempered_masks(
-    segmenter: Segmenter, pets: Sequence[HashedPet], temperature: float
+    segmenter: Segmenter, pets: Sequence[HashedSample], temperature: float
 ) -> tuple[float, tuple[float, float]]:
     """What dividing the logits moves: the share of pixels whose class changes, and binary IoU before and after."""
     moved, pixels = 0, 0
     counts = np.zeros((2, 2, 2), np.int64)
     for hashed in tqdm(pets, desc="tempering masks", unit="picture", leave=False, mininterval=1):
-        picture, trimap = read_annotated(hashed.pet, segmenter.spec.size_hw)
+        picture, trimap = read_annotated(hashed.sample, segmenter.spec.size_hw)
         seen = segmenter.segment(picture)
         tempered = mask_from_logits(seen.logits / temperature, picture.size_hw, len(seen.spec.objects))
         moved, pixels = moved + np.count_nonzero(tempered != seen.mask), pixels + tempered.size

@@ -28,7 +28,7 @@ def validate(network: nn.Module, cache: PetCache, size: int, device: torch.devic
     """
     network.eval()
     size_hw = (CACHE_SIZE, CACHE_SIZE)
-    pets = split(cache.pets, "validation")
+    pets = split(cache.samples, "validation")
     scenes = PetPictures(cache, pets, CACHE_SIZE, seed=0, kinds=SCENES)
     progress = tqdm(total=2 * len(pets), desc="validation", unit="picture", leave=False, mininterval=10)
 
@@ -43,7 +43,7 @@ def validate(network: nn.Module, cache: PetCache, size: int, device: torch.devic
         pixels = cache.pixels[hashed.row]
         logits = infer(pixels[:, :, :3])
         mask = mask_from_logits(logits, size_hw, len(dataset.SPECIES))
-        scores.add(trimap_values[pixels[:, :, 3]], hashed.pet.species, mask, trimap_from_logits(logits, size_hw))
+        scores.add(trimap_values[pixels[:, :, 3]], hashed.sample.species, mask, trimap_from_logits(logits, size_hw))
 
     pet_or_not, species = np.zeros((2, 2), np.int64), np.zeros((3, 3), np.int64)
     for index in range(len(pets)):

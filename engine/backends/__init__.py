@@ -9,17 +9,19 @@ A file of a runtime has two functions, which are timed apart:
 from importlib import import_module
 from types import ModuleType
 
-from engine.backends.base import DEFAULT_OPTIONS, Backend, BackendInfo, Options
+from engine.backends.base import DEFAULT_BACKEND_OPTIONS, Backend, BackendInfo, BackendOptions
 from engine.errors import ArtefactError, BackendUnavailableError, EngineError, unknown_name
 from engine.spec import Model
 
 __all__ = [
     "BACKENDS",
-    "DEFAULT_OPTIONS",
+    "DEFAULT_BACKEND_OPTIONS",
+    "FP32_BACKEND",
+    "INT8_BACKEND",
     "PROFILED",
     "Backend",
     "BackendInfo",
-    "Options",
+    "BackendOptions",
     "import_runtime",
     "known",
     "open_backend",
@@ -35,6 +37,7 @@ BACKENDS: dict[str, tuple[str, str]] = {
     "openvino-fp32": ("engine.backends.openvino", "openvino-fp32.xml"),
     "openvino-int8": ("engine.backends.openvino", "openvino-int8.xml"),
 }
+FP32_BACKEND, INT8_BACKEND = "openvino-fp32", "openvino-int8"
 # Those whose layers can be told apart.
 PROFILED = tuple(name for name, (module, _) in BACKENDS.items() if module.endswith(".openvino"))
 
@@ -62,7 +65,7 @@ def import_runtime(name: str) -> ModuleType:
         raise BackendUnavailableError(f"The backend {name} needs a package that is missing ({exc}).") from exc
 
 
-def open_backend(name: str, model: Model, options: Options = DEFAULT_OPTIONS) -> Backend:
+def open_backend(name: str, model: Model, options: BackendOptions = DEFAULT_BACKEND_OPTIONS) -> Backend:
     """Loads and compiles a model's artefact for a runtime.
 
     Raises:

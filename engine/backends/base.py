@@ -26,7 +26,7 @@ class BackendInfo:
 
 
 @dataclass(frozen=True)
-class Options:
+class BackendOptions:
     """How a runtime may use the machine.
 
     Attributes:
@@ -40,7 +40,7 @@ class Options:
     batch: int = 1
 
 
-DEFAULT_OPTIONS = Options()
+DEFAULT_BACKEND_OPTIONS = BackendOptions()
 
 
 class Backend(Protocol):

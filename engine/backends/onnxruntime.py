@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from engine.backends.base import BackendInfo, Options
+from engine.backends.base import BackendInfo, BackendOptions
 from engine.errors import InferenceError
 from engine.machine import usable_cores
 from engine.spec import ModelSpec
@@ -33,7 +33,7 @@ def load(path: Path, spec: ModelSpec) -> bytes:
     return path.read_bytes()
 
 
-def prepare(loaded: bytes, spec: ModelSpec, options: Options) -> OnnxRuntimeBackend:
+def prepare(loaded: bytes, spec: ModelSpec, options: BackendOptions) -> OnnxRuntimeBackend:
     settings = onnxruntime.SessionOptions()
     threads = options.threads or usable_cores()
     settings.intra_op_num_threads = threads

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 
-from engine.backends.base import BackendInfo, Options
+from engine.backends.base import BackendInfo, BackendOptions
 from engine.errors import InferenceError
 from engine.machine import usable_cores
 from engine.spec import ModelSpec
@@ -124,13 +124,13 @@ def load(path: Path, spec: ModelSpec) -> ov.Model:
     return ov.Core().read_model(path)
 
 
-def prepare(loaded: ov.Model, spec: ModelSpec, options: Options) -> OpenVINOBackend:
+def prepare(loaded: ov.Model, spec: ModelSpec, options: BackendOptions) -> OpenVINOBackend:
     loaded.reshape([options.batch, *spec.size_hw, 3])
     compiled = ov.Core().compile_model(loaded, "CPU", COMPILE_OPTIONS | parallelism(options))
     return OpenVINOBackend(compiled, max(POOL_SIZE, options.requests))
 
 
-def parallelism(options: Options) -> dict[str, object]:
+def parallelism(options: BackendOptions) -> dict[str, object]:
     """The compile options that give each request its own stream and threads; more requests than that wait in line."""
     if options.threads is None and options.requests == 1:
         return {}

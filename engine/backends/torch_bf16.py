@@ -6,7 +6,7 @@ FP32.
 
 import torch
 
-from engine.backends.base import Options
+from engine.backends.base import BackendOptions
 from engine.backends.torch_eager import TorchBackend, load, use_threads
 from engine.errors import BackendUnavailableError
 from engine.machine import instruction_sets
@@ -17,7 +17,7 @@ __all__ = ["load", "prepare"]
 NEEDED = ("BF16", "AMX BF16")  # any of these instruction sets
 
 
-def prepare(loaded: torch.nn.Module, spec: ModelSpec, options: Options) -> TorchBackend:
+def prepare(loaded: torch.nn.Module, spec: ModelSpec, options: BackendOptions) -> TorchBackend:
     if not set(NEEDED) & set(instruction_sets()):
         raise BackendUnavailableError(
             "torch-bf16 needs a CPU with bfloat16 arithmetic (AVX-512 BF16 or AMX); this one has none and would take "

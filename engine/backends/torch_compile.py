@@ -9,7 +9,7 @@ import shutil
 import numpy as np
 import torch
 
-from engine.backends.base import Options
+from engine.backends.base import BackendOptions
 from engine.backends.torch_eager import TorchBackend, load, use_threads
 from engine.errors import BackendUnavailableError
 from engine.spec import ModelSpec
@@ -19,7 +19,7 @@ __all__ = ["load", "prepare"]
 COMPILERS = ("g++", "clang++", "c++")
 
 
-def prepare(loaded: torch.nn.Module, spec: ModelSpec, options: Options) -> TorchBackend:
+def prepare(loaded: torch.nn.Module, spec: ModelSpec, options: BackendOptions) -> TorchBackend:
     """Compiles for `options.batch` pictures and makes the first call, in which the compiling happens."""
     if not any(shutil.which(compiler) for compiler in COMPILERS):
         raise BackendUnavailableError(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from engine.backends.base import BackendInfo, Options
+from engine.backends.base import BackendInfo, BackendOptions
 from engine.errors import InferenceError
 from engine.spec import ModelSpec
 
@@ -63,12 +63,12 @@ class TorchBackend:
         return BackendInfo(self._runtime, torch.__version__, "CPU", self._precision, torch.get_num_threads())
 
 
-def prepare(loaded: torch.nn.Module, spec: ModelSpec, options: Options) -> TorchBackend:
+def prepare(loaded: torch.nn.Module, spec: ModelSpec, options: BackendOptions) -> TorchBackend:
     use_threads(options)
     return TorchBackend(loaded, "PyTorch")
 
 
-def use_threads(options: Options) -> None:
+def use_threads(options: BackendOptions) -> None:
     """Sets the threads of a call, where they are given; PyTorch has one number for the whole process."""
     if options.threads is not None:
         torch.set_num_threads(options.threads)

@@ -6,7 +6,7 @@ from typing import cast
 import numpy as np
 import torch
 
-from engine.backends.base import Options
+from engine.backends.base import BackendOptions
 from engine.backends.torch_eager import TorchBackend, load, use_threads
 from engine.spec import ModelSpec
 
@@ -15,7 +15,7 @@ __all__ = ["load", "prepare"]
 WARM_UP_CALLS = 3  # the executor watches the first calls, then rewrites the graph
 
 
-def prepare(loaded: torch.nn.Module, spec: ModelSpec, options: Options) -> TorchBackend:
+def prepare(loaded: torch.nn.Module, spec: ModelSpec, options: BackendOptions) -> TorchBackend:
     use_threads(options)
     example = torch.zeros((1, *spec.size_hw, 3), dtype=torch.uint8)
     with warnings.catch_warnings(), torch.inference_mode():

@@ -10,11 +10,11 @@ from pathlib import Path
 from engine.commands.options import add_backend, add_json, add_model
 from engine.commands.scores import print_report, print_table
 from engine.contact_sheet import Differences, draw_sheet
-from engine.dataset import Pet, read_split
+from engine.dataset import Sample, read_split
 from engine.errors import InputError
 from engine.evaluate import SCORED_BY, score, spread
 from engine.files import write_aside
-from engine.score_table import FP32, INT8, ModelScores, committed_models, score_models
+from engine.score_table import FP32_IR, INT8_IR, ModelScores, committed_models, score_models
 from engine.segmenter import DEFAULT_MODEL, Segmenter
 
 
@@ -47,28 +47,28 @@ def run(args: argparse.Namespace) -> tuple[dict, bool]:
 
 def evaluate_table(args: argparse.Namespace) -> dict:
     """The fields of one artefact, as with --backend, then "models" with all of them."""
-    pets = spread(read_split(args.data, args.split), args.limit)
+    samples = spread(read_split(args.data, args.split), args.limit)
     models = [ModelScores.open(name) for name in ([args.model] if args.model else committed_models())]
     drawn = next((each for each in models if each.name == DEFAULT_MODEL), models[0])
     differences = Differences(args.sheet_photos)
-    if args.sheet is not None and not {INT8, FP32} <= drawn.segmenters.keys():
-        missing = " ".join(drawn.unavailable[name] for name in (FP32, INT8) if name in drawn.unavailable)
+    if args.sheet is not None and not {INT8_IR, FP32_IR} <= drawn.segmenters.keys():
+        missing = " ".join(drawn.unavailable[name] for name in (FP32_IR, INT8_IR) if name in drawn.unavailable)
         raise InputError(f"--sheet compares INT8 with FP32, and {drawn.name} has not both here: {missing}")
 
-    score_models(models, pets, {drawn.name: differences.add} if args.sheet is not None else {})
+    score_models(models, samples, {drawn.name: differences.add} if args.sheet is not None else {})
     reports = {each.name: each.report() for each in models}
-    print(f"{len(pets):,} photos of {args.split}; below each score its 95 % interval over the photos")
+    print(f"{len(samples):,} photos of {args.split}; below each score its 95 % interval over the photos")
     print_table(models, reports)
     if args.sheet is not None:
-        write_sheet(args, drawn, differences, pets)
+        write_sheet(args, drawn, differences, samples)
     shown = {key: value for key, value in reports[drawn.name]["artefacts"][drawn.shown].items() if key != "backend"}
     backend = SCORED_BY[drawn.shown]
     return {"model": drawn.name, "backend": backend, "split": args.split, **shown, "models": reports}
 
 
-def write_sheet(args: argparse.Namespace, model: ModelScores, differences: Differences, pets: list[Pet]) -> None:
+def write_sheet(args: argparse.Namespace, model: ModelScores, differences: Differences, samples: list[Sample]) -> None:
     spec = model.model.spec
-    sheet = draw_sheet(differences.largest, spec, f"of {len(pets):,} photos of {args.split}")
+    sheet = draw_sheet(differences.largest, spec, f"of {len(samples):,} photos of {args.split}")
     with write_aside(args.sheet) as partial:
         sheet.save(partial, "PNG", optimize=True)
     print(f"the {len(differences.largest)} photos on which INT8 and FP32 differ most -> {args.sheet}")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from engine.backends import DEFAULT_OPTIONS, Options
+from engine.backends import DEFAULT_BACKEND_OPTIONS, BackendOptions
 from engine.commands import products
 from engine.commands.options import add_backend, add_json, add_model, complain
 from engine.configuration import read_configuration
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> tuple[list, bool]:
     """Segments each photo; a bad one is reported, and the others go on."""
     wanted = products.wanted_of(args)
-    backend, options = read_configuration(args.config) if args.config else (DEFAULT_BACKEND, DEFAULT_OPTIONS)
+    backend, options = read_configuration(args.config) if args.config else (DEFAULT_BACKEND, DEFAULT_BACKEND_OPTIONS)
     segmenter = Segmenter.open(args.model, args.backend or backend, options)
     results: list[dict] = []
     used: set[str] = set()
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> tuple[list, bool]:
 
 
 def answers(
-    segmenter: Segmenter, photos: list[Path], options: Options
+    segmenter: Segmenter, photos: list[Path], options: BackendOptions
 ) -> Iterator[tuple[Path, Segmentation | InputError]]:
     """Each photo with its segmentation, or with what is wrong with it; in their order, several at once."""
     groups = [photos[start : start + options.batch] for start in range(0, len(photos), options.batch)]

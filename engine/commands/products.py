@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from engine.annotations import EXPORTS, Annotated, parse_exports
+from engine.annotations import EXPORTS, PhotoAnnotation, parse_exports
 from engine.cutout import cut_out, sticker
 from engine.effects import EFFECTS, MAX_BLUR, EffectOptions, apply_effect, check_effect
 from engine.files import write_aside
 from engine.images import read_picture
-from engine.instances import cut_out_each, pets_of
+from engine.instances import cut_out_each, instances_of
 from engine.matte import opacity
 from engine.postprocess import softmax
 from engine.segmenter import Segmentation
@@ -88,7 +88,7 @@ def write_products(photo: Path, segmentation: Segmentation, wanted: Wanted, stem
         save_png(Image.fromarray(rgba), path)
         fields[name.split("-")[0]] = str(path)
     if wanted.exports:
-        annotated = Annotated(photo.name, segmentation.size_hw, pets_of(segmentation), segmentation.spec)
+        annotated = PhotoAnnotation(photo.name, segmentation.size_hw, instances_of(segmentation), segmentation.spec)
         fields["exports"] = {name: str(write_export(name, annotated, stem)) for name in wanted.exports}
     if wanted.instances:
         fields["instances"] = list(write_instances(photo, segmentation, stem))
@@ -108,7 +108,7 @@ def pictures(photo: Path, segmentation: Segmentation, wanted: Wanted) -> Iterato
         yield f"effect-{wanted.effect}", apply_effect(wanted.effect, *seen, wanted.options)
 
 
-def write_export(name: str, annotated: Annotated, stem: Path) -> Path:
+def write_export(name: str, annotated: PhotoAnnotation, stem: Path) -> Path:
     """Writes annotations in a format; the path of the file."""
     path = stem.with_name(f"{stem.name}-{EXPORTS[name].suffix}")
     with write_aside(path) as partial:
@@ -118,7 +118,7 @@ def write_export(name: str, annotated: Annotated, stem: Path) -> Path:
 
 def write_instances(photo: Path, segmentation: Segmentation, stem: Path) -> Iterator[dict]:
     """Writes each pet's own mask (0 and 255, the photo's size) and cut-out (cropped to it); what to say of each."""
-    image, pets, spec = read_picture(photo).image, pets_of(segmentation), segmentation.spec
+    image, pets, spec = read_picture(photo).image, instances_of(segmentation), segmentation.spec
     alpha = opacity(image, softmax(segmentation.logits), spec)
     for number, (pet, rgba) in enumerate(zip(pets, cut_out_each(image, alpha, pets), strict=True), start=1):
         paths = {part: stem.with_name(f"{stem.name}-{part}-{number}.png") for part in ("mask", "cutout")}

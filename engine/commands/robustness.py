@@ -31,14 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> tuple[dict, bool]:
-    pets = spread(read_split(args.data, args.split), args.limit)
+    samples = spread(read_split(args.data, args.split), args.limit)
     segmenters = {name: Segmenter.open(args.model, name) for name in BACKENDS}
-    with tqdm(total=len(pets) * STEPS, desc="disturbing", unit="picture", leave=False, mininterval=1) as bar:
-        result = measure_robustness(segmenters, pets, bar.update)
-    print(
-        f"{args.model}, {len(pets):,} photos of {args.split}; in brackets points lost against the photos as they are,"
-    )
-    print("INT8 - FP32 in points with its 95 % interval")
+    with tqdm(total=len(samples) * STEPS, desc="disturbing", unit="picture", leave=False, mininterval=1) as bar:
+        result = measure_robustness(segmenters, samples, bar.update)
+    print(f"{args.model}, {len(samples):,} photos of {args.split}; in brackets points lost against the photos as they")
+    print("are, INT8 - FP32 in points with its 95 % interval")
     print_rows(result)
     return {"model": args.model, "split": args.split, **result}, False
 

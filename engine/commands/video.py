@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.backends import DEFAULT_OPTIONS, known
+from engine.backends import DEFAULT_BACKEND_OPTIONS, known
 from engine.benchmark import describe_model
 from engine.commands.options import add_backend, add_json, add_model, add_progress, repeating
-from engine.effects import DEFAULT_OPTIONS as USUAL
-from engine.effects import EFFECTS, EffectOptions
+from engine.effects import DEFAULT_EFFECT_OPTIONS, EFFECTS, EffectOptions
 from engine.errors import InputError
 from engine.images import read_picture
 from engine.machine import describe_machine, machine_in_words
@@ -37,9 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("out", type=Path, metavar="OUT", help="the MP4 to write")
     parser.add_argument("--effect", default="overlay", metavar="E", help=", ".join(EFFECTS))
-    parser.add_argument("--color", default=USUAL.color, metavar="#RRGGBB", help="ground of cutout and sticker")
+    parser.add_argument(
+        "--color", default=DEFAULT_EFFECT_OPTIONS.color, metavar="#RRGGBB", help="ground of cutout and sticker"
+    )
     parser.add_argument("--background", type=Path, metavar="PHOTO", help="ground of replace")
-    parser.add_argument("--blur", type=float, default=USUAL.blur, metavar="S", help="of blur: share of the longer side")
+    parser.add_argument(
+        "--blur", type=float, default=DEFAULT_EFFECT_OPTIONS.blur, metavar="S", help="of blur: share of the longer side"
+    )
     parser.add_argument("--edge", default=EDGE, metavar="E", help=f"{', '.join(EDGES)}: fine follows the fur, slowly")
     parser.add_argument("--smoothing", type=float, default=STRENGTH, metavar="S", help="over time, 0 (none) to 0.95")
     parser.add_argument("--compare", metavar="B", help="a second backend sees each frame too: latency and agreement")
@@ -63,7 +66,7 @@ def run(args: argparse.Namespace) -> tuple[dict, bool]:
         on_progress(0.0, "opening the network", None)
         model = Model.open(args.model)
         # Two backends that answer in turn have all cores each; one alone has a frame on each core.
-        options = DEFAULT_OPTIONS if args.compare else network_options()
+        options = DEFAULT_BACKEND_OPTIONS if args.compare else network_options()
         names = filter(None, (args.backend, args.compare))
         lanes = [Lane(name, Segmenter.open(model.folder, name, options), options.requests) for name in names]
         with stopped_by_ctrl_c() as stop:

@@ -18,8 +18,8 @@ from typing import cast
 import cv2
 import numpy as np
 
-from engine.backends import Options
-from engine.effects import DEFAULT_OPTIONS, EffectOptions, apply_effect, check_effect
+from engine.backends import BackendOptions
+from engine.effects import DEFAULT_EFFECT_OPTIONS, EffectOptions, apply_effect, check_effect
 from engine.errors import InputError, unknown_name
 from engine.machine import usable_cores
 from engine.matte import EDGES
@@ -37,12 +37,12 @@ PROGRESS_SECONDS = 0.2
 CUT_SHORT = 1.0  # seconds of an announced clip that are missing before it is said
 
 
-def network_options(cores: int | None = None) -> Options:
+def network_options(cores: int | None = None) -> BackendOptions:
     """How a backend is opened for a clip: a frame on each core, which wastes less than cores that share a frame.
 
     Measured on two cores: 2 requests of 1 thread give 1.05 to 1.1 times the frames of 1 request of 2.
     """
-    return Options(threads=1, requests=cores or usable_cores())
+    return BackendOptions(threads=1, requests=cores or usable_cores())
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Look:
     """
 
     effect: str = "overlay"
-    options: EffectOptions = DEFAULT_OPTIONS
+    options: EffectOptions = DEFAULT_EFFECT_OPTIONS
     smoothing: float = STRENGTH
 
     def check(self) -> None:

@@ -8,7 +8,7 @@ import gradio as gr
 import pytest
 
 from demo import video_markup, video_words
-from demo.video import ALONE, Choices, VideoHandlers, draw_example, ready, show
+from demo.video import ALONE, VideoHandlers, VideoOptions, draw_example, ready, show
 from demo.video_example import draw_clip
 from engine.errors import InputError
 from engine.video.clip import Clip
@@ -47,25 +47,25 @@ def rendered(handlers, clip):
 
 def chosen(clip: str | None, **choices) -> list:
     """The inputs of the tab, in their order."""
-    return list(vars(Choices(clip, **choices)).values())
+    return list(vars(VideoOptions(clip, **choices)).values())
 
 
 def test_a_clip_is_described_as_soon_as_it_is_there(handlers, clip):
-    said, is_good = handlers.describe(clip)
+    said, is_good = handlers.describe_clip(clip)
     assert is_good
     assert "0.5 s, 160 x 96 px, 15 frames (30 a second), h264, no sound." in said
 
 
 def test_a_clip_that_is_refused_says_why_and_cannot_be_rendered(handlers, tmp_path):
     (tmp_path / "junk.mp4").write_bytes(b"<b>junk")
-    said, is_good = handlers.describe(str(tmp_path / "junk.mp4"))
+    said, is_good = handlers.describe_clip(str(tmp_path / "junk.mp4"))
     assert not is_good
     assert "Not this one." in said
     assert "junk.mp4 is not a clip we can read" in said
 
 
 def test_without_a_clip_the_limits_are_said(handlers):
-    said, is_good = handlers.describe(None)
+    said, is_good = handlers.describe_clip(None)
     assert not is_good
     assert "at most 10:00 minutes, 4096 px on a side, 1000 MB" in said
 
@@ -133,18 +133,18 @@ def test_what_is_missing_is_asked_for(handlers, clip, choices, words):
 
 
 def test_choices_become_the_options_of_the_command(clip):
-    words = Choices(clip, "torch", ALONE, "cutout", "rgba(0, 158, 115, 1)", None, 3.0, "fine").arguments(
+    words = VideoOptions(clip, "torch", ALONE, "cutout", "rgba(0, 158, 115, 1)", None, 3.0, "fine").arguments(
         "fastsegnet", Path("out.mp4")
     )
     assert words == [
         *("video", clip, "out.mp4", "--model", "fastsegnet", "--backend", "torch", "--effect", "cutout"),
         *("--edge", "fine", "--color", "#009e73", "--blur", "0.03"),
     ]
-    beside = Choices(clip, "torch", "openvino-int8", "replace", background="b.jpg").arguments("m", Path("o.mp4"))
+    beside = VideoOptions(clip, "torch", "openvino-int8", "replace", background="b.jpg").arguments("m", Path("o.mp4"))
     assert beside[-4:] == ["--compare", "openvino-int8", "--background", "b.jpg"]
-    assert "--compare" not in Choices(clip, "torch", "torch").arguments("m", Path("o.mp4"))
+    assert "--compare" not in VideoOptions(clip, "torch", "torch").arguments("m", Path("o.mp4"))
     with pytest.raises(InputError):
-        Choices(None).arguments("m", Path("o.mp4"))
+        VideoOptions(None).arguments("m", Path("o.mp4"))
 
 
 def test_the_outputs_are_the_sentence_the_clip_and_what_can_be_taken_away(rendered):

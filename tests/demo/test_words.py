@@ -57,7 +57,9 @@ def test_an_unsure_guess_is_no_pet(spec):
 
 def test_alternative_text_names_each_pet_and_its_share(spec):
     mask = np.array([[1, 1, 2, 0]], np.uint8)
-    assert words.describe(result(spec, mask)) == "A cat covers 50.0 % and a dog covers 25.0 % of the picture."
+    assert (
+        words.segmentation_in_words(result(spec, mask)) == "A cat covers 50.0 % and a dog covers 25.0 % of the picture."
+    )
 
 
 def test_race_compares_with_the_left_backend_and_with_pytorch():

@@ -17,8 +17,8 @@ from engine.advice import (
     noise,
     quantization,
 )
-
-FP32, INT8 = "openvino-fp32", "openvino-int8"
+from engine.backends import FP32_BACKEND as FP32
+from engine.backends import INT8_BACKEND as INT8
 
 
 def backend(preprocess: float = 1.0, infer: float = 8.0, postprocess: float = 1.0, **fields: object) -> dict:

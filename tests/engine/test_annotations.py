@@ -9,9 +9,9 @@ import pytest
 from pycocotools import mask as run_lengths
 from pycocotools.coco import COCO
 
-from engine.annotations import EXPORTS, Annotated, parse_exports
+from engine.annotations import EXPORTS, PhotoAnnotation, parse_exports
 from engine.errors import InputError
-from engine.instances import find_pets
+from engine.instances import find_instances
 
 # pycocotools decodes in a way that numpy 2 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -32,8 +32,8 @@ def mask() -> np.ndarray:
 
 
 @pytest.fixture
-def annotated(mask, model) -> Annotated:
-    return Annotated("tom & <kit>.jpg", SIZE_HW, find_pets(mask), model.spec)
+def annotated(mask, model) -> PhotoAnnotation:
+    return PhotoAnnotation("tom & <kit>.jpg", SIZE_HW, find_instances(mask), model.spec)
 
 
 def loaded(text: str, tmp_path) -> COCO:
@@ -75,7 +75,7 @@ def test_a_pet_of_several_parts_has_several_polygons(model, tmp_path):
     # Parts that touch by a corner are one pet and two polygons.
     mask = np.zeros((60, 60), np.uint8)
     mask[5:25, 5:25], mask[25:50, 25:50] = 1, 1
-    annotated = Annotated("two.jpg", (60, 60), find_pets(mask), model.spec)
+    annotated = PhotoAnnotation("two.jpg", (60, 60), find_instances(mask), model.spec)
     dataset = loaded(EXPORTS["coco"].text(annotated), tmp_path)
     (entry,) = dataset.loadAnns(dataset.getAnnIds())
     assert len(entry["segmentation"]) == 2
@@ -85,7 +85,7 @@ def test_a_pet_of_several_parts_has_several_polygons(model, tmp_path):
 def test_a_tiny_pet_has_an_outline_too(model):
     mask = np.zeros((20, 20), np.uint8)
     mask[5, 5] = 1
-    (entry,) = json.loads(EXPORTS["coco"].text(Annotated("dot.jpg", (20, 20), find_pets(mask), model.spec)))[
+    (entry,) = json.loads(EXPORTS["coco"].text(PhotoAnnotation("dot.jpg", (20, 20), find_instances(mask), model.spec)))[
         "annotations"
     ]
     assert len(entry["segmentation"][0]) == 8
@@ -106,7 +106,7 @@ def test_an_svg_has_the_pictures_size_and_a_path_for_each_pet(annotated):
 
 @pytest.mark.parametrize("name", EXPORTS)
 def test_a_picture_without_pets_is_a_valid_file(model, name, tmp_path):
-    text = EXPORTS[name].text(Annotated("empty.jpg", SIZE_HW, [], model.spec))
+    text = EXPORTS[name].text(PhotoAnnotation("empty.jpg", SIZE_HW, [], model.spec))
     if name == "svg":
         assert ET.fromstring(text).findall(f"{SVG}path") == []
     else:

@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from engine.backends import BACKENDS, PROFILED, Options, import_runtime, known, open_backend, torch_bf16, torch_compile
+from engine.backends import (
+    BACKENDS,
+    PROFILED,
+    BackendOptions,
+    import_runtime,
+    known,
+    open_backend,
+    torch_bf16,
+    torch_compile,
+)
 from engine.backends import openvino as openvino_runtime
 from engine.backends.base import Backend
 from engine.backends.fake import FakeBackend
@@ -207,7 +216,7 @@ def test_compiling_without_a_compiler_is_refused(model, monkeypatch):
 def test_compiled_for_a_batch_it_answers_as_many_pictures_as_came(segmenter_on, model, pets, monkeypatch, count):
     monkeypatch.setattr(torch, "compile", lambda module, dynamic: module)  # takes half a minute for each size
     monkeypatch.setattr(torch_compile, "COMPILERS", ("python3", "python", "sh"))
-    logits = open_backend("torch-compile", model, Options(batch=2)).infer(pets[:count])
+    logits = open_backend("torch-compile", model, BackendOptions(batch=2)).infer(pets[:count])
     np.testing.assert_allclose(logits, segmenter_on("torch").backend.infer(pets[:count]), atol=ROUNDING)
 
 
@@ -222,7 +231,7 @@ def test_a_part_that_is_too_small_is_filled_with_black_pictures():
 
 @pytest.mark.parametrize("name", ["openvino-fp32", "openvino-int8"])
 def test_openvino_answers_the_same_whatever_its_threads_requests_and_batch(segmenter_on, model, pets, name):
-    configured = open_backend(name, model, Options(threads=1, requests=2, batch=2))
+    configured = open_backend(name, model, BackendOptions(threads=1, requests=2, batch=2))
     assert configured.describe().precision == segmenter_on(name).describe().precision
     for count in (1, 2, 3):  # half a batch, a whole one, one and a half
         logits = configured.infer(pets[:count])
@@ -232,13 +241,13 @@ def test_openvino_answers_the_same_whatever_its_threads_requests_and_batch(segme
 
 def test_threads_are_what_was_asked_for(model):
     for name in ("openvino-fp32", "onnxruntime"):
-        assert open_backend(name, model, Options(threads=1)).describe().threads == 1
+        assert open_backend(name, model, BackendOptions(threads=1)).describe().threads == 1
 
 
 def test_pytorch_takes_the_threads_that_were_asked_for(model, pets):
     before = torch.get_num_threads()
     try:
-        backend = open_backend("torch", model, Options(threads=before + 1))
+        backend = open_backend("torch", model, BackendOptions(threads=before + 1))
         assert backend.describe().threads == before + 1
     finally:
         torch.set_num_threads(before)
@@ -247,13 +256,13 @@ def test_pytorch_takes_the_threads_that_were_asked_for(model, pets):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (Options(), {}),  # left to the hint of latency
-        (Options(threads=2), {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 2}),
-        (Options(threads=2, requests=2), {"NUM_STREAMS": 2, "INFERENCE_NUM_THREADS": 4}),
+        (BackendOptions(), {}),  # left to the hint of latency
+        (BackendOptions(threads=2), {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 2}),
+        (BackendOptions(threads=2, requests=2), {"NUM_STREAMS": 2, "INFERENCE_NUM_THREADS": 4}),
         # Four cores hold two streams of two threads; the third request waits in line.
-        (Options(threads=2, requests=3), {"NUM_STREAMS": 2, "INFERENCE_NUM_THREADS": 4}),
-        (Options(threads=8, requests=2), {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 8}),
-        (Options(requests=8), {"NUM_STREAMS": 4, "INFERENCE_NUM_THREADS": 4}),
+        (BackendOptions(threads=2, requests=3), {"NUM_STREAMS": 2, "INFERENCE_NUM_THREADS": 4}),
+        (BackendOptions(threads=8, requests=2), {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 8}),
+        (BackendOptions(requests=8), {"NUM_STREAMS": 4, "INFERENCE_NUM_THREADS": 4}),
     ],
 )
 def test_each_request_gets_a_stream_as_far_as_the_cores_reach(monkeypatch, options, expected):

@@ -11,7 +11,7 @@ from engine.__main__ import main
 from engine.cutout import cut_out
 from engine.effects import EFFECTS, EffectOptions, apply_effect
 from engine.images import read_picture
-from engine.instances import pets_of
+from engine.instances import instances_of
 from engine.postprocess import softmax
 
 BACKEND = "openvino-fp32"
@@ -85,7 +85,7 @@ def test_everything_that_was_written_is_in_the_json(tmp_path, out, result_file, 
         "rle": str(out / "chelsea-rle.json"),
         "svg": str(out / "chelsea-outline.svg"),
     }
-    (pet,) = pets_of(segmenter_on(BACKEND).predict(photo))
+    (pet,) = instances_of(segmenter_on(BACKEND).predict(photo))
     (instance,) = entry["instances"]
     assert instance["class"] == "cat"
     assert instance["box"] == list(pet.box)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.backends import Options
+from engine.backends import BackendOptions
 from engine.configuration import read_configuration
 from engine.errors import InputError
 
@@ -20,7 +20,7 @@ def file(tmp_path) -> Path:
 
 def test_a_configuration_is_the_backend_and_the_sweet_spot(file):
     file.write_text(json.dumps(FOUND))
-    assert read_configuration(file) == ("openvino-int8", Options(threads=1, requests=2, batch=4))
+    assert read_configuration(file) == ("openvino-int8", BackendOptions(threads=1, requests=2, batch=4))
 
 
 @pytest.mark.parametrize(

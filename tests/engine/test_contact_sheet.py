@@ -6,30 +6,30 @@ from PIL import Image
 
 from engine.backends.fake import FakeBackend
 from engine.contact_sheet import HEADER, KINDS, MARGIN, PANEL_HW, TILE_WIDTH, Difference, Differences, draw_sheet, mark
-from engine.dataset import Pet, read_split
+from engine.dataset import Sample, read_split
 from engine.drawing import rgb
-from engine.score_table import FP32, INT8
+from engine.score_table import FP32_IR, INT8_IR
 from engine.segmenter import Segmenter
 
 
 @pytest.fixture
-def pets(shared_dataset) -> list[Pet]:
+def samples(shared_dataset) -> list[Sample]:
     return read_split(shared_dataset, "test")
 
 
 @pytest.fixture
-def differences(model, pets) -> Differences:
+def differences(model, samples) -> Differences:
     """Of two fakes, the second of which calls less a pet."""
     fp32, int8 = Segmenter(model.spec, FakeBackend()), Segmenter(model.spec, FakeBackend(offset=-3))
     differences = Differences(3)
-    for pet in pets:
-        differences.add(pet, {FP32: fp32.predict(pet.photo), INT8: int8.predict(pet.photo)})
+    for sample in samples:
+        differences.add(sample, {FP32_IR: fp32.predict(sample.photo), INT8_IR: int8.predict(sample.photo)})
     return differences
 
 
-def test_the_photos_that_differ_most_are_kept_worst_first(differences, model, pets):
+def test_the_photos_that_differ_most_are_kept_worst_first(differences, model, samples):
     fp32, int8 = (
-        [Segmenter(model.spec, FakeBackend(offset=offset)).predict(pet.photo).mask for pet in pets]
+        [Segmenter(model.spec, FakeBackend(offset=offset)).predict(sample.photo).mask for sample in samples]
         for offset in (0, -3)
     )
     shares = [np.mean(one != other) for one, other in zip(fp32, int8, strict=True)]
@@ -38,13 +38,13 @@ def test_the_photos_that_differ_most_are_kept_worst_first(differences, model, pe
     assert kept[0] > 0
 
 
-def test_a_worse_photo_puts_out_the_least_of_those_kept(model, pets):
-    same = Segmenter(model.spec, FakeBackend()).predict(pets[0].photo)
-    other = Segmenter(model.spec, FakeBackend(offset=-3)).predict(pets[0].photo)
+def test_a_worse_photo_puts_out_the_least_of_those_kept(model, samples):
+    same = Segmenter(model.spec, FakeBackend()).predict(samples[0].photo)
+    other = Segmenter(model.spec, FakeBackend(offset=-3)).predict(samples[0].photo)
     differences = Differences(1)
-    for pet, int8 in zip(pets, (same, other, same), strict=False):
-        differences.add(pet, {FP32: same, INT8: int8})
-    assert [each.pet for each in differences.largest] == [pets[1]]
+    for sample, int8 in zip(samples, (same, other, same), strict=False):
+        differences.add(sample, {FP32_IR: same, INT8_IR: int8})
+    assert [each.sample for each in differences.largest] == [samples[1]]
 
 
 def test_each_kind_of_difference_has_its_colour():
@@ -73,9 +73,9 @@ def test_a_portrait_keeps_its_shape(model, tmp_path, drawn_pet, encoded):
     image, trimap = drawn_pet(1, (120, 60))
     (tmp_path / "tom.jpg").write_bytes(encoded(image))
     Image.fromarray(trimap).save(tmp_path / "tom.png")
-    pet = Pet("tom", tmp_path / "tom.jpg", tmp_path / "tom.png", "cat", "tom")
+    sample = Sample("tom", tmp_path / "tom.jpg", tmp_path / "tom.png", "cat", "tom")
     mask = (trimap == 1).astype(np.uint8)
-    sheet = np.asarray(draw_sheet([Difference(pet, mask, mask, 0.0)], model.spec, ""))
+    sheet = np.asarray(draw_sheet([Difference(sample, mask, mask, 0.0)], model.spec, ""))
     panel = sheet[HEADER : HEADER + PANEL_HW[0], MARGIN : MARGIN + PANEL_HW[1]]
     columns = np.flatnonzero((panel != 240).any(axis=(0, 2)))
     assert columns.size == pytest.approx(PANEL_HW[0] / 2, abs=1)  # half as wide as it is high

@@ -12,10 +12,10 @@ from engine.backends.openvino import FirstCall
 AT_ONCE = """
 import sys, threading
 import numpy as np
-from engine.backends import Options, open_backend
+from engine.backends import BackendOptions, open_backend
 from engine.spec import Model
 model = Model.open("fastsegnet")
-backend = open_backend("openvino-int8", model, Options(1, 2))
+backend = open_backend("openvino-int8", model, BackendOptions(1, 2))
 batch = np.zeros((1, *model.spec.size_hw, 3), np.uint8)
 together = threading.Barrier(4)
 def first():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.instances import Pet, cut_out_each, find_pets, pets_of
+from engine.instances import Instance, cut_out_each, find_instances, instances_of
 
 CAT, DOG = 1, 2
 
@@ -17,19 +17,19 @@ def mask_of(*boxes: tuple[int, int, int, int, int], size_hw: tuple[int, int] = (
 
 
 def found(mask: np.ndarray) -> list[tuple[int, ...]]:
-    return [(pet.class_id, *pet.box) for pet in find_pets(mask)]
+    return [(pet.class_id, *pet.box) for pet in find_instances(mask)]
 
 
 def test_pets_apart_are_told_apart_the_largest_first():
     mask = mask_of((CAT, 10, 10, 30, 20), (DOG, 100, 20, 50, 60))
     assert found(mask) == [(DOG, 100, 20, 50, 60), (CAT, 10, 10, 30, 20)]
-    dog, cat = find_pets(mask)
+    dog, cat = find_instances(mask)
     assert (dog.area, cat.area) == (3000, 600)
     np.testing.assert_array_equal(cat.mask_in(mask.shape), mask == CAT)
 
 
 def test_a_mask_of_nothing_holds_no_pet():
-    assert find_pets(np.zeros((50, 60), np.uint8)) == []
+    assert find_instances(np.zeros((50, 60), np.uint8)) == []
 
 
 def test_pets_that_touch_by_a_corner_are_one():
@@ -59,7 +59,7 @@ def test_a_cat_and_a_dog_that_touch_are_two():
 def test_of_two_that_touch_each_keeps_its_crumbs_only_where_they_are_its_own():
     mask = mask_of((CAT, 10, 10, 40, 30), (DOG, 50, 10, 40, 30), (DOG, 20, 20, 3, 3), (CAT, 60, 20, 3, 3))
     assert found(mask) == [(CAT, 10, 10, 40, 30), (DOG, 50, 10, 40, 30)]
-    cat, dog = find_pets(mask)
+    cat, dog = find_instances(mask)
     assert cat.mask.all()
     assert dog.mask.all()
 
@@ -67,7 +67,7 @@ def test_of_two_that_touch_each_keeps_its_crumbs_only_where_they_are_its_own():
 def test_finding_pets_leaves_the_mask_alone():
     mask = mask_of((CAT, 10, 10, 40, 30), (DOG, 50, 10, 20, 30))
     before = mask.copy()
-    find_pets(mask)
+    find_instances(mask)
     np.testing.assert_array_equal(mask, before)
 
 
@@ -76,13 +76,13 @@ def test_a_further_region_that_is_mostly_border_is_no_pet(likely, pets):
     mask = mask_of((CAT, 100, 20, 50, 60), (CAT, 10, 10, 30, 20))
     objects = np.full((50, 100), 0.1, np.float32)
     objects[5:15, 5:20] = likely  # the smaller one, at half the mask's size; the largest is a pet however unsure
-    assert len(find_pets(mask, objects)) == pets
+    assert len(find_instances(mask, objects)) == pets
 
 
 def test_the_pets_of_a_segmentation_are_those_of_its_mask(segmenter_on):
     image = np.zeros((100, 200, 3), np.uint8)
     image[20:60, 20:60], image[20:80, 100:180] = 255, 255
-    pets = pets_of(segmenter_on("fake").predict(image))
+    pets = instances_of(segmenter_on("fake").predict(image))
     assert [pet.class_id for pet in pets] == [CAT, CAT]
     assert pets[0].left > pets[1].left
 
@@ -90,7 +90,7 @@ def test_the_pets_of_a_segmentation_are_those_of_its_mask(segmenter_on):
 def test_each_pet_is_cut_out_alone():
     image = np.full((100, 200, 3), 90, np.uint8)
     mask = mask_of((CAT, 10, 10, 30, 20), (DOG, 100, 20, 50, 60))
-    dog, cat = cut_out_each(image, (mask > 0) * np.uint8(255), find_pets(mask))
+    dog, cat = cut_out_each(image, (mask > 0) * np.uint8(255), find_instances(mask))
     # A rim of 200 / 150, at least 2 px, on each side.
     assert dog.shape == (64, 54, 4)
     assert cat.shape == (24, 34, 4)
@@ -100,7 +100,7 @@ def test_each_pet_is_cut_out_alone():
 
 def test_of_two_that_touch_neither_shows_the_other():
     image = np.full((100, 200, 3), 90, np.uint8)
-    pets = find_pets(mask_of((CAT, 10, 10, 40, 30), (DOG, 50, 10, 30, 30)))
+    pets = find_instances(mask_of((CAT, 10, 10, 40, 30), (DOG, 50, 10, 30, 30)))
     cat, dog = cut_out_each(image, np.full((100, 200), 255, np.uint8), pets)
     assert (cat[5:30, 2:40, 3] == 255).all()
     assert not cat[3:31, 43:, 3].any()
@@ -109,17 +109,17 @@ def test_of_two_that_touch_neither_shows_the_other():
 
 def test_a_speck_within_its_box_is_not_cut_out_with_a_pet():
     mask = mask_of((CAT, 10, 10, 60, 20), (CAT, 10, 10, 20, 60), (CAT, 60, 60, 3, 3))
-    (cat,) = cut_out_each(np.full((100, 200, 3), 90, np.uint8), (mask > 0) * np.uint8(255), find_pets(mask))
+    (cat,) = cut_out_each(np.full((100, 200, 3), 90, np.uint8), (mask > 0) * np.uint8(255), find_instances(mask))
     assert cat[10, 10, 3] == 255
     assert not cat[40:, 40:, 3].any()
 
 
 def test_a_pet_at_the_frame_is_cut_out():
     mask = np.ones((40, 60), np.uint8)
-    (whole,) = cut_out_each(np.zeros((40, 60, 3), np.uint8), mask * np.uint8(255), find_pets(mask))
+    (whole,) = cut_out_each(np.zeros((40, 60, 3), np.uint8), mask * np.uint8(255), find_instances(mask))
     assert whole.shape == (40, 60, 4)
     assert (whole[..., 3] == 255).all()
 
 
 def test_a_pet_knows_its_box():
-    assert Pet(CAT, 3, 4, np.ones((5, 6), np.uint8)).box == (3, 4, 6, 5)
+    assert Instance(CAT, 3, 4, np.ones((5, 6), np.uint8)).box == (3, 4, 6, 5)

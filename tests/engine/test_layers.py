@@ -2,11 +2,11 @@
 
 import pytest
 
+from engine.backends import FP32_BACKEND as FP32
+from engine.backends import INT8_BACKEND as INT8
 from engine.backends import PROFILED
 from engine.errors import InputError
-from engine.layers import Layer, dearest, describe, precision_changes, profile, summarise
-
-FP32, INT8 = "openvino-fp32", "openvino-int8"
+from engine.layers import Layer, dearest, layer_in_words, precision_changes, profile, summarise
 
 
 def layer(name: str, ms: float, precision: str = "INT8", kind: str = "Convolution", inputs: tuple = ()) -> Layer:
@@ -63,7 +63,7 @@ def profiled(model) -> dict:
     ],
 )
 def test_a_layer_is_described_from_its_shapes(kind, inputs, output, words):
-    assert describe(kind, inputs, output) == words
+    assert layer_in_words(kind, inputs, output) == words
 
 
 def test_a_summary_adds_up_times_by_type_and_precision():
@@ -89,7 +89,10 @@ def test_one_precision_never_changes_hands():
 
 def test_the_dearest_layers_are_those_of_the_last_backend_beside_the_others():
     # In the last backend c takes 6 of 8 ms and d 2; d was fused away in the first one.
-    layers = {FP32: [layer("c", 9.0, "FP32"), layer("a", 1.0, "FP32")], INT8: [layer("d", 2.0), layer("c", 6.0)]}
+    layers = {
+        FP32: [layer("c", 9.0, "FP32"), layer("a", 1.0, "FP32")],
+        INT8: [layer("d", 2.0), layer("c", 6.0)],
+    }
     assert dearest(layers) == [
         {"name": "c", "what": "what c does", "share": 0.75, "ms": {FP32: 9, INT8: 6},
          "precision": {FP32: "FP32", INT8: "INT8"}},

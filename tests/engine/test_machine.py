@@ -88,19 +88,19 @@ def untuned(monkeypatch) -> None:
 @LINUX
 def test_the_allocator_is_named_as_it_comes_and_told_to_keep_its_memory(monkeypatch):
     untuned(monkeypatch)
-    as_it_comes = allocator.describe()
+    as_it_comes = allocator.describe_allocator()
     assert as_it_comes.endswith(" malloc")
     for name, value in allocator.TUNED.items():
         assert not allocator.is_tuned()
         monkeypatch.setenv(name, value)
     assert allocator.is_tuned()
-    assert allocator.describe() == f"{as_it_comes}, told to keep its memory"
+    assert allocator.describe_allocator() == f"{as_it_comes}, told to keep its memory"
 
 
 def test_a_preloaded_allocator_is_named(monkeypatch):
     untuned(monkeypatch)
     monkeypatch.setenv("LD_PRELOAD", "/usr/lib/libjemalloc.so.2")
-    assert allocator.describe() == "jemalloc"
+    assert allocator.describe_allocator() == "jemalloc"
 
 
 @LINUX
@@ -108,9 +108,12 @@ def test_a_process_is_started_anew_with_the_tuned_allocator_once(monkeypatch):
     untuned(monkeypatch)
     # The second process finds itself tuned, goes on, and says so.
     program = (
-        "from engine.allocator import describe, restart_tuned; restart_tuned('timeit', ['-n1', '-r1', '-s', {!r}])"
+        "from engine.allocator import describe_allocator, restart_tuned; "
+        "restart_tuned('timeit', ['-n1', '-r1', '-s', {!r}])"
     )
-    inner = "from engine import allocator; allocator.restart_tuned('nothing', []); print(allocator.describe())"
+    inner = (
+        "from engine import allocator; allocator.restart_tuned('nothing', []); print(allocator.describe_allocator())"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program.format(inner)],
         capture_output=True, text=True, check=True, cwd=Path(__file__).resolve().parents[2],

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from engine import sweep as module
-from engine.backends import Options
+from engine.backends import BackendOptions
 from engine.backends.fake import FakeBackend
 from engine.errors import InferenceError, InputError
 from engine.sweep import expected_seconds, in_words, measure_point, options_of, settings, sweep, sweet_spot
 
 SIZE = (32, 32)
-ONE = Options(threads=1, requests=1, batch=1)
+ONE = BackendOptions(threads=1, requests=1, batch=1)
 
 
 def point(p90: float, throughput: float, **fields: object) -> dict:
@@ -46,8 +46,8 @@ def test_a_sweep_is_expected_to_take_its_seconds_and_the_opening():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (Options(1, 2, 4), "2 requests x 1 thread x batch 4"),
-        (Options(2, 1, 1), "1 request x 2 threads x batch 1"),
+        (BackendOptions(1, 2, 4), "2 requests x 1 thread x batch 4"),
+        (BackendOptions(2, 1, 1), "1 request x 2 threads x batch 1"),
     ],
 )
 def test_a_setting_is_said_in_words(options, words):
@@ -77,7 +77,7 @@ class Countdown(FakeBackend):
 def test_throughput_counts_the_pictures_of_a_batch(monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(module.time, "perf_counter", lambda: clock[0])
-    measured = measure_point(Countdown(clock), SIZE, Options(1, 1, 4), seconds=0.1)
+    measured = measure_point(Countdown(clock), SIZE, BackendOptions(1, 1, 4), seconds=0.1)
     # Calls of 10 ms, each of 4 pictures: 400 pictures a second.
     assert measured["throughput_fps"] == pytest.approx(400)
     assert measured["latency_ms"] == {"median": pytest.approx(10), "p90": pytest.approx(10)}
@@ -95,7 +95,7 @@ def test_several_callers_call_at_once():
                 together.wait(timeout=30)  # returns only where three calls are in it at once
             return super().infer(batch)
 
-    measured = measure_point(Meeting(), SIZE, Options(1, 3, 1), seconds=0.0)
+    measured = measure_point(Meeting(), SIZE, BackendOptions(1, 3, 1), seconds=0.0)
     assert (measured["mode"], measured["requests"]) == ("stream", 3)
 
 
@@ -107,7 +107,7 @@ def test_a_point_is_measured_with_batches_of_its_size():
             shapes.add(batch.shape)
             return super().infer(batch)
 
-    measure_point(Seeing(), SIZE, Options(1, 2, 4), seconds=0.0)
+    measure_point(Seeing(), SIZE, BackendOptions(1, 2, 4), seconds=0.0)
     assert shapes == {(4, *SIZE, 3)}
 
 
@@ -140,13 +140,13 @@ def test_there_may_be_no_sweet_spot():
 
 
 def test_a_point_keeps_its_options():
-    options = Options(threads=2, requests=3, batch=4)
+    options = BackendOptions(threads=2, requests=3, batch=4)
     assert options_of(measure_point(FakeBackend(), SIZE, options, seconds=0.0)) == options
 
 
 def test_a_sweep_measures_every_setting_and_tells_of_each(model):
     told: list[tuple[float, str]] = []
-    tried = [ONE, Options(threads=1, requests=2, batch=2)]
+    tried = [ONE, BackendOptions(threads=1, requests=2, batch=2)]
     points, failed, cancelled = sweep(
         model, "openvino-int8", tried, 0.01, lambda share, what, _: told.append((share, what))
     )
@@ -158,11 +158,11 @@ def test_a_sweep_measures_every_setting_and_tells_of_each(model):
 
 
 def test_a_setting_that_fails_is_named_and_the_others_are_measured(model, monkeypatch):
-    def opened(backend: str, _: object, options: Options) -> FakeBackend:
+    def opened(backend: str, _: object, options: BackendOptions) -> FakeBackend:
         return FakeBackend(failure=RuntimeError("out of memory") if options.batch == 2 else None)
 
     monkeypatch.setattr("engine.sweep.open_backend", opened)
-    tried = [Options(1, 1, 2), ONE]
+    tried = [BackendOptions(1, 1, 2), ONE]
     points, failed, cancelled = sweep(model, "openvino-int8", tried, 0.01)
     assert [options_of(each) for each in points] == [ONE]
     assert failed == {"1 request x 1 thread x batch 2": "The fake backend failed (out of memory)."}
@@ -174,7 +174,7 @@ def test_ctrl_c_keeps_the_settings_that_are_done(model):
         if share > 0:
             raise KeyboardInterrupt
 
-    points, _, cancelled = sweep(model, "openvino-int8", [ONE, Options(1, 2, 1)], 0.01, stop_at_the_second)
+    points, _, cancelled = sweep(model, "openvino-int8", [ONE, BackendOptions(1, 2, 1)], 0.01, stop_at_the_second)
     assert cancelled
     assert [options_of(each) for each in points] == [ONE]
 

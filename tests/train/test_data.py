@@ -8,21 +8,31 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.dataset import CLASSES, FOLDER, Pet, read_split
+from engine.dataset import CLASSES, FOLDER, Sample, read_split
 from engine.errors import InputError
 from train import data
-from train.data import SPLITS, HashedPet, PetCache, PetPictures, class_mask, open_cache, read_trainval, split, stretched
+from train.data import (
+    SPLITS,
+    HashedSample,
+    PetCache,
+    PetPictures,
+    class_mask,
+    open_cache,
+    read_trainval,
+    split,
+    stretched,
+)
 
 # A colour for each class id, so that a picture tells its own mask.
 COLORS = np.array([[10, 200, 10], [240, 20, 20], [20, 20, 240], [250, 250, 250]], np.uint8)
 
 
-def hashed(row: int, sha256: str) -> HashedPet:
-    return HashedPet(row, sha256, pet=None)
+def hashed(row: int, sha256: str) -> HashedSample:
+    return HashedSample(row, sha256, sample=None)
 
 
 @pytest.fixture
-def by_hash() -> list[HashedPet]:
+def by_hash() -> list[HashedSample]:
     """Of hashes 0x00 to 0x3f, those divisible by 20 are 0, 20, 40 and 60: validation."""
     return [hashed(row, f"{row:08x}{row:056x}") for row in range(64)]
 
@@ -40,12 +50,12 @@ def pictures(blocks) -> PetPictures:
     return PetPictures(cache, [hashed(0, "0"), hashed(1, "1")], size=64, seed=0)
 
 
-def names(pets: list[HashedPet]) -> set[str]:
-    return {pet.sha256 for pet in pets}
+def names(samples: list[HashedSample]) -> set[str]:
+    return {sample.sha256 for sample in samples}
 
 
 def test_one_picture_in_twenty_is_for_validation_by_its_hash(by_hash):
-    assert [pet.row for pet in split(by_hash, "validation")] == [0, 20, 40, 60]
+    assert [sample.row for sample in split(by_hash, "validation")] == [0, 20, 40, 60]
     assert len(split(by_hash, "training")) == 60
     assert not names(split(by_hash, "validation")) & names(split(by_hash, "training"))
 
@@ -66,19 +76,19 @@ def test_the_same_bytes_under_two_names_fall_on_one_side(drawn_dataset):
     folder = drawn_dataset / FOLDER
     listing = folder / "annotations" / "trainval.txt"
     lines = listing.read_text()
-    for pet in read_split(drawn_dataset, "trainval"):
-        for path in (pet.photo, pet.trimap_path):
-            path.with_stem(f"again_{pet.name}").write_bytes(path.read_bytes())
+    for sample in read_split(drawn_dataset, "trainval"):
+        for path in (sample.photo, sample.trimap_path):
+            path.with_stem(f"again_{sample.name}").write_bytes(path.read_bytes())
     listing.write_text(lines + "".join(f"again_{line}\n" for line in lines.splitlines()))
-    pets = read_trainval(drawn_dataset)
-    assert len(pets) == 8
-    assert not names(split(pets, "training")) & names(split(pets, "validation"))
-    assert [pet.sha256 for pet in pets[:4]] == [pet.sha256 for pet in pets[4:]]
+    samples = read_trainval(drawn_dataset)
+    assert len(samples) == 8
+    assert not names(split(samples, "training")) & names(split(samples, "validation"))
+    assert [sample.sha256 for sample in samples[:4]] == [sample.sha256 for sample in samples[4:]]
 
 
 def test_no_two_of_training_validation_and_test_share_a_picture(shared_dataset):
-    pets = read_trainval(shared_dataset)
-    training, validation, calibration = (names(split(pets, name)) for name in SPLITS)
+    samples = read_trainval(shared_dataset)
+    training, validation, calibration = (names(split(samples, name)) for name in SPLITS)
     test = data.test_hashes(shared_dataset).keys()
     assert len(test) == 4
     assert not training & validation
@@ -106,8 +116,8 @@ def test_a_dataset_without_a_test_split_can_be_trained_on(drawn_dataset):
 
 
 def test_a_test_split_whose_pictures_are_not_there_can_be_trained_on(drawn_dataset):
-    for pet in read_split(drawn_dataset, "test"):
-        pet.photo.unlink()
+    for sample in read_split(drawn_dataset, "test"):
+        sample.photo.unlink()
     assert len(read_trainval(drawn_dataset)) == 4
 
 
@@ -123,8 +133,8 @@ def test_the_folder_of_the_dataset_itself_is_not_downloaded_into(drawn_dataset, 
 
 
 def test_the_drawn_dataset_has_pictures_on_both_sides(shared_dataset):
-    pets = read_trainval(shared_dataset)
-    assert (len(split(pets, "training")), len(split(pets, "validation"))) == (10, 2)
+    samples = read_trainval(shared_dataset)
+    assert (len(split(samples, "training")), len(split(samples, "validation"))) == (10, 2)
 
 
 @pytest.mark.parametrize(("species", "expected"), [("cat", [1, 0, 3]), ("dog", [2, 0, 3])])
@@ -137,9 +147,9 @@ def test_a_class_mask_names_the_pet_by_its_species(species, expected):
 def test_the_cache_holds_pictures_and_class_ids(shared_dataset, tmp_path):
     cache = open_cache(shared_dataset, tmp_path)
     assert cache.pixels.shape == (12, 512, 512, 4)
-    pet: Pet = cache.pets[1].pet
-    assert set(np.unique(cache.pixels[1, :, :, 3])) == {0, CLASSES.index(pet.species), 3}
-    with Image.open(pet.photo) as photo:
+    sample: Sample = cache.samples[1].sample
+    assert set(np.unique(cache.pixels[1, :, :, 3])) == {0, CLASSES.index(sample.species), 3}
+    with Image.open(sample.photo) as photo:
         expected = np.asarray(photo.resize((512, 512), Image.Resampling.BILINEAR))
     np.testing.assert_array_equal(cache.pixels[1, :, :, :3], expected)
 
@@ -224,7 +234,7 @@ def test_a_picture_shows_the_colours_of_its_mask(pictures):
 def test_the_kinds_of_picture_can_be_chosen(pictures):
     pictures.augment.kinds = {"ground": 1.0}
     assert not pictures[0][1].any()
-    grounds = PetPictures(pictures.cache, pictures.pets, size=64, seed=0, kinds={"ground": 1.0})
+    grounds = PetPictures(pictures.cache, pictures.samples, size=64, seed=0, kinds={"ground": 1.0})
     assert all(not grounds[index][1].any() for index in range(2))
 
 
@@ -251,7 +261,7 @@ def test_an_item_depends_on_seed_epoch_and_index_only(pictures):
 
 
 def test_an_epoch_of_two_passes_draws_every_picture_twice(pictures):
-    twice = PetPictures(pictures.cache, pictures.pets, size=64, seed=0, passes=2)
+    twice = PetPictures(pictures.cache, pictures.samples, size=64, seed=0, passes=2)
     assert len(twice) == 4
     for index in range(2):
         assert torch.equal(twice[index][0], pictures[index][0])

@@ -265,12 +265,12 @@ def test_an_unfit_option_is_refused_before_training(fit, tmp_path, refused, opti
 def test_training_leaves_out_what_is_smaller_than_the_side(shared_dataset, tmp_path):
     # Drawn pictures are 96 px long; one gets an annotation of 120.
     cache = data.open_cache(shutil.copytree(shared_dataset, tmp_path / "pets"), tmp_path)
-    training = data.split(cache.pets, "training")
-    Image.new("L", (80, 120), 1).save(training[3].pet.trimap_path)
+    training = data.split(cache.samples, "training")
+    Image.new("L", (80, 120), 1).save(training[3].sample.trimap_path)
     options = argparse.Namespace(limit=None, batch_size=1, size=64, seed=0, scenes=None)
-    assert training_pictures(cache, options).pets == training
+    assert training_pictures(cache, options).samples == training
     for side, kept in ((96, training), (97, training[3:4]), (120, training[3:4])):
-        assert training_pictures(cache, options, side).pets == kept
+        assert training_pictures(cache, options, side).samples == kept
 
 
 def test_a_root_that_is_no_dataset_is_refused_without_a_network(tmp_path, refused, monkeypatch):

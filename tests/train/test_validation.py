@@ -22,7 +22,7 @@ def test_a_network_that_sees_cats_everywhere_scores_the_share_that_is_pet(shared
     pictures = open_cache(shared_dataset, cache)
     scores = validate(SeesCats(), pictures, 64, torch.device("cpu"))
     assert tuple(scores) == SCORES
-    pets = split(pictures.pets, "validation")
+    pets = split(pictures.samples, "validation")
     masks = np.stack([pictures.pixels[pet.row, :, :, 3] for pet in pets])
     # All is predicted, so the union is all pixels: the IoU of pets is their share, borders included.
     assert scores["binary"] == pytest.approx((masks > 0).mean())

@@ -13,12 +13,12 @@ from typing import Any
 
 from tqdm import tqdm
 
-from engine.dataset import Pet, read_split
+from engine.dataset import Sample, read_split
 from engine.errors import ArtefactError, InputError
 from engine.evaluate import SCORED_BY, spread
 from engine.files import write_aside
 from engine.robustness import SHOWN, STEPS, measure_robustness
-from engine.score_table import FP32, INT8, ModelScores, score_models
+from engine.score_table import FP32_IR, INT8_IR, ModelScores, score_models
 from engine.spec import Model, ModelSpec
 from train.cards import gate
 from train.cards.card_text import render
@@ -53,13 +53,13 @@ def evaluated(model: Model, root: Path, disturbed: int) -> ModelSpec:
         InputError: the data cannot be read, or INT8 was calibrated on a picture of it.
         ArtefactError, BackendUnavailableError: an artefact that model.json lists does not open.
     """
-    pets = read_split(root, "test")
+    samples = read_split(root, "test")
     refuse_calibrated(model.spec, root)
     scored = ModelScores.open(model.folder)
     for name in model.spec.artefacts:
         if name in scored.unavailable:
             raise ArtefactError(f"{name} does not open here, so the card would lack it. {scored.unavailable[name]}")
-    score_models([scored], pets)
+    score_models([scored], samples)
     report = scored.report()
     artefacts = {}
     for name, artefact in model.spec.artefacts.items():
@@ -76,9 +76,9 @@ def evaluated(model: Model, root: Path, disturbed: int) -> ModelSpec:
     }
     for name in ("pixels_without_border", "found", "named"):  # of these the card tells the error only
         evaluation["calibration"].get(name, {}).pop("table", None)
-    pair = {name: scored.segmenters[name] for name in (FP32, INT8) if name in scored.segmenters}
+    pair = {name: scored.segmenters[name] for name in (FP32_IR, INT8_IR) if name in scored.segmenters}
     if len(pair) == 2:
-        evaluation["robustness"] = disturbed_scores(scored, spread(pets, disturbed))
+        evaluation["robustness"] = disturbed_scores(scored, spread(samples, disturbed))
     evaluation["gate"] = gate.record(pair, root)
     return replace(model.spec, artefacts=artefacts, evaluation=rounded(evaluation))
 
@@ -98,11 +98,11 @@ def refuse_calibrated(spec: ModelSpec, root: Path) -> None:
             )
 
 
-def disturbed_scores(scored: ModelScores, pets: list[Pet]) -> dict:
+def disturbed_scores(scored: ModelScores, samples: list[Sample]) -> dict:
     """What `python -m engine robustness` measures, less the intervals of every single score."""
-    segmenters = {SCORED_BY[name]: scored.segmenters[name] for name in (FP32, INT8)}
-    with tqdm(total=len(pets) * STEPS, desc="disturbing", unit="picture", leave=False, mininterval=1) as bar:
-        result = measure_robustness(segmenters, pets, bar.update)
+    segmenters = {SCORED_BY[name]: scored.segmenters[name] for name in (FP32_IR, INT8_IR)}
+    with tqdm(total=len(samples) * STEPS, desc="disturbing", unit="picture", leave=False, mininterval=1) as bar:
+        result = measure_robustness(segmenters, samples, bar.update)
     rows = [{"kind": "as they are", "strength": ""} | result["undisturbed"], *result["disturbances"]]
     kept = [
         {

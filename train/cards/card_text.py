@@ -4,7 +4,7 @@ import shlex
 import textwrap
 from pathlib import Path
 
-from engine.score_table import INT8
+from engine.score_table import INT8_IR
 from engine.spec import ModelSpec
 from train import recipe
 from train.cards.score_text import by_species_text, calibration_text, filled, robustness_section, score_table
@@ -275,7 +275,7 @@ def folder_ending(spec: ModelSpec, step: str) -> str:
 
 def quantize_options(spec: ModelSpec) -> str:
     """Those of the quantization that are not its defaults."""
-    made = spec.artefacts.get(INT8)
+    made = spec.artefacts.get(INT8_IR)
     return made.command.partition("--data ROOT")[2] if made else ""
 
 

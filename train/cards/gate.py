@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.dataset import Pet, read_split
+from engine.dataset import Sample, read_split
 from engine.disturbances import DISTURBANCES
 from engine.evaluate import evaluate_together, spread
 from engine.images import read_picture
@@ -39,36 +39,36 @@ def record(segmenters: Mapping[str, Segmenter], root: Path) -> dict:
         segmenters: by artefact.
         root: of the dataset; the photos are of its test split, evenly spread.
     """
-    pets = spread(read_split(root, "test"), PHOTOS)
+    samples = spread(read_split(root, "test"), PHOTOS)
     return {
-        "photos": [pet.name for pet in pets],
-        "photos_sha256": fingerprint(pets),
-        "scores": measure_scores(segmenters, pets),
+        "photos": [sample.name for sample in samples],
+        "photos_sha256": fingerprint(samples),
+        "scores": measure_scores(segmenters, samples),
         "examples": measure_examples(segmenters),
     }
 
 
-def recorded_photos(gate: dict, root: Path) -> list[Pet] | None:
+def recorded_photos(gate: dict, root: Path) -> list[Sample] | None:
     """The recorded photos, or None where this copy of the dataset holds others or the same in another size."""
-    by_name = {pet.name: pet for pet in read_split(root, "test")}
+    by_name = {sample.name: sample for sample in read_split(root, "test")}
     if not set(gate["photos"]) <= by_name.keys():
         return None
-    pets = [by_name[name] for name in gate["photos"]]
-    return pets if fingerprint(pets) == gate["photos_sha256"] else None
+    samples = [by_name[name] for name in gate["photos"]]
+    return samples if fingerprint(samples) == gate["photos_sha256"] else None
 
 
-def fingerprint(pets: list[Pet]) -> str:
+def fingerprint(samples: list[Sample]) -> str:
     """Changes with the bytes of any photo or trimap."""
-    paths = [path for pet in pets for path in (pet.photo, pet.trimap_path)]
+    paths = [path for sample in samples for path in (sample.photo, sample.trimap_path)]
     return hashlib.sha256("".join(sha256_of(path) for path in paths).encode()).hexdigest()
 
 
-def measure_scores(segmenters: Mapping[str, Segmenter], pets: list[Pet]) -> dict[str, dict[str, float]]:
+def measure_scores(segmenters: Mapping[str, Segmenter], samples: list[Sample]) -> dict[str, dict[str, float]]:
     """The headline scores by artefact."""
-    once = np.ones((1, len(pets)))
+    once = np.ones((1, len(samples)))
     return {
         name: {key: round(float(value[0]), 5) for key, value in evaluation.scores.headlines(once).items()}
-        for name, evaluation in evaluate_together(segmenters, pets).items()
+        for name, evaluation in evaluate_together(segmenters, samples).items()
     }
 
 
@@ -82,12 +82,12 @@ def measure_examples(segmenters: Mapping[str, Segmenter]) -> dict[str, dict]:
             states[name] = disturbance.apply(image, np.full(image.shape[:2], 2, np.uint8), path)[0]
         for name, state in states.items():
             seen[f"{path}, {name}"] = {
-                artefact: describe(segmenter.predict(state)) for artefact, segmenter in segmenters.items()
+                artefact: mask_in_numbers(segmenter.predict(state)) for artefact, segmenter in segmenters.items()
             }
     return seen
 
 
-def describe(segmentation: Segmentation) -> dict:
+def mask_in_numbers(segmentation: Segmentation) -> dict:
     """A mask in few numbers."""
     areas = {name: round(area, 4) for name, area in segmentation.areas.items()}
     return {"areas": areas, "grid": [" ".join(map(str, row)) for row in grid(segmentation.mask).tolist()]}
@@ -103,9 +103,9 @@ def grid(mask: np.ndarray) -> np.ndarray:
     return np.array([[round(100 * cell.mean()) for cell in np.array_split(strip, CELLS, axis=1)] for strip in strips])
 
 
-def worse_scores(gate: dict, segmenters: Mapping[str, Segmenter], pets: list[Pet]) -> list[str]:
+def worse_scores(gate: dict, segmenters: Mapping[str, Segmenter], samples: list[Sample]) -> list[str]:
     """What is worse than recorded by more than the tolerance, a line each."""
-    measured = measure_scores(segmenters, pets)
+    measured = measure_scores(segmenters, samples)
     return [
         f"{artefact}: {key} is {measured[artefact][key]:.4f}, recorded {gate['scores'][artefact][key]:.4f}"
         for artefact in segmenters

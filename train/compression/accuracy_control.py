@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 
-from engine.dataset import Pet
+from engine.dataset import Sample
 from engine.errors import InferenceError
 from engine.evaluate import read_annotated
 from engine.metrics import PetScores, PhotoCounts
@@ -19,16 +19,16 @@ from engine.postprocess import mask_from_logits, trimap_from_logits
 from engine.segmenter import preprocess
 from engine.spec import ModelSpec
 from train.compression.ptq import (
-    Choices,
+    QuantizationOptions,
     calibration_dataset,
     corrected,
-    describe,
     nncf_arguments,
+    options_in_words,
     quiet,
     read_folded,
 )
 from train.compression.scores import drops, read_scores, worst_drop
-from train.data import HashedPet
+from train.data import HashedSample
 
 AS_FP32 = 100.0  # NNCF's metric of the FP32 model; not 0, which NNCF divides by
 RANKING_PICTURES = 48  # that groups of layers are ranked by; NNCF takes those that INT8 harms most
@@ -51,11 +51,13 @@ class Judge:
         minutes: after which nothing more is scored, so that NNCF ends with what it has; None for no limit.
     """
 
-    def __init__(self, spec: ModelSpec, pets: list[Pet], fp32: ov.CompiledModel, minutes: float | None = None) -> None:
+    def __init__(
+        self, spec: ModelSpec, samples: list[Sample], fp32: ov.CompiledModel, minutes: float | None = None
+    ) -> None:
         self.spec = spec
-        self.pets = pets
-        self.read = [read_annotated(pet, spec.size_hw) for pet in pets]
-        self.reference = self.counts(fp32, range(len(pets)))
+        self.samples = samples
+        self.read = [read_annotated(sample, spec.size_hw) for sample in samples]
+        self.reference = self.counts(fp32, range(len(samples)))
         self.started = time.monotonic()
         self.minutes = minutes
         self.scored = 0  # models scored on all pictures: NNCF's first two are FP32 and plain INT8
@@ -70,10 +72,10 @@ class Judge:
         request = compiled.create_infer_request()
         scores = PetScores()
         for number in numbers:
-            pet, (picture, trimap) = self.pets[number], self.read[number]
+            sample, (picture, trimap) = self.samples[number], self.read[number]
             logits = request.infer([preprocess(picture.image, self.spec.size_hw)])[0][0]
             mask = mask_from_logits(logits, picture.size_hw, len(self.spec.objects))
-            scores.add(trimap, pet.species, mask, trimap_from_logits(logits, trimap.shape))
+            scores.add(trimap, sample.species, mask, trimap_from_logits(logits, trimap.shape))
         return scores.photos
 
     def loss(self, photos: list[PhotoCounts], numbers: list[int]) -> float:
@@ -88,7 +90,7 @@ class Judge:
             TimeUp: the time is up and no layer was put back yet.
         """
         numbers = list(numbers)
-        is_step = len(numbers) == len(self.pets)
+        is_step = len(numbers) == len(self.samples)
         if self.is_time_up:
             self.stopped = True
             if self.scored <= 2 and not is_step:
@@ -110,7 +112,12 @@ class Judge:
 
 
 def restore(
-    source: Path, calibration: list[HashedPet], spec: ModelSpec, choices: Choices, judge: Judge, max_drop: float
+    source: Path,
+    calibration: list[HashedSample],
+    spec: ModelSpec,
+    choices: QuantizationOptions,
+    judge: Judge,
+    max_drop: float,
 ) -> ov.Model | None:
     """The INT8 model with as many layers in FP32 as the limit needs; None where the time was up before the first.
 
@@ -131,13 +138,13 @@ def restore(
         arguments = nncf_arguments(choices)
         pictures = calibration_dataset(calibration, spec.size_hw, choices)
         ranking = nncf.AdvancedAccuracyRestorerParameters(
-            ranking_subset_size=max(1, min(RANKING_PICTURES, len(judge.pets) // 4)), num_ranking_workers=1
+            ranking_subset_size=max(1, min(RANKING_PICTURES, len(judge.samples) // 4)), num_ranking_workers=1
         )
         try:
             restored = nncf.quantize_with_accuracy_control(
                 read_folded(source),
                 pictures,
-                nncf.Dataset(list(range(len(judge.pets)))),
+                nncf.Dataset(list(range(len(judge.samples)))),
                 judge,
                 max_drop=max_drop,
                 drop_type=nncf.DropType.ABSOLUTE,
@@ -149,8 +156,8 @@ def restore(
             return None
         except Exception as exc:  # NNCF raises errors of many types
             raise InferenceError(
-                f"NNCF's accuracy control failed with {describe(choices.changed())} ({type(exc).__name__}: {exc}). "
-                "The plain INT8 model is kept."
+                f"NNCF's accuracy control failed with {options_in_words(choices.changed())} "
+                f"({type(exc).__name__}: {exc}). The plain INT8 model is kept."
             ) from exc
     return corrected(restored, source, pictures, choices)
 

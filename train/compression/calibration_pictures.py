@@ -12,14 +12,14 @@ from engine.evaluate import read_annotated
 from engine.images import read_picture
 from engine.segmenter import preprocess
 from train.augment import Augmenter, Labelled
-from train.data import CACHE_SIZE, HashedPet, class_mask
+from train.data import CACHE_SIZE, HashedSample, class_mask
 from train.validation import SCENES
 
 KINDS = ("photos", "half-scenes")
 
 
 def calibration_pictures(
-    calibration: list[HashedPet], size_hw: tuple[int, int], kind: str
+    calibration: list[HashedSample], size_hw: tuple[int, int], kind: str
 ) -> Callable[[int], np.ndarray]:
     """Draws calibration picture `number`, from 0, as the network sees it: uint8 (1, h, w, 3) RGB; always the same one.
 
@@ -32,14 +32,14 @@ def calibration_pictures(
 
     def draw(number: int) -> np.ndarray:
         if kind == "photos" or number % 2 == 0:
-            return preprocess(read_picture(calibration[number].pet.photo).image, size_hw)
+            return preprocess(read_picture(calibration[number].sample.photo).image, size_hw)
         scene, _ = augmenter.compose(labelled(calibration[number]), np.random.default_rng(number))
         return preprocess(scene, size_hw)
 
     return draw
 
 
-def labelled(hashed: HashedPet) -> Labelled:
+def labelled(hashed: HashedSample) -> Labelled:
     """A photo, uint8 (H, W, 3), and its class ids, uint8 (H, W)."""
-    picture, trimap = read_annotated(hashed.pet)
-    return picture.image, class_mask(trimap, hashed.pet.species)
+    picture, trimap = read_annotated(hashed.sample)
+    return picture.image, class_mask(trimap, hashed.sample.species)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import openvino as ov
 
-from engine.backends import DEFAULT_OPTIONS
+from engine.backends import DEFAULT_BACKEND_OPTIONS
 from engine.backends.openvino import OpenVINOBackend, load, prepare
-from engine.dataset import Pet
+from engine.dataset import Sample
 from engine.evaluate import score
-from engine.score_table import FP32, INT8
+from engine.score_table import FP32_IR, INT8_IR
 from engine.segmenter import Segmenter
 from engine.spec import Model, ModelSpec
 from train.compression.scores import JUDGED, drops, read_scores, worst_drop
@@ -35,17 +35,17 @@ class Candidate:
         drop: in points of IoU, by the names of `train.compression.scores.SCORES`.
     """
 
-    def __init__(self, quantized: ov.Model, model: Model, pets: list[Pet], fp32: dict, folder: Path) -> None:
+    def __init__(self, quantized: ov.Model, model: Model, samples: list[Sample], fp32: dict, folder: Path) -> None:
         self.quantized = quantized
         folder.mkdir(exist_ok=True)
-        self._path = folder / INT8
+        self._path = folder / INT8_IR
         ov.save_model(quantized, self._path, compress_to_fp16=False)
         self._artefact = describe_artefact(self._path, "")
         self.size_mb = self._artefact.size_mb
         backend = opened(self._path, model.spec)
         self.executes = backend.describe().precision
-        self.reports = {FP32: fp32, INT8: score(Segmenter(model.spec, backend), pets)}
-        self.drop = drops(read_scores(fp32), read_scores(self.reports[INT8]))
+        self.reports = {FP32_IR: fp32, INT8_IR: score(Segmenter(model.spec, backend), samples)}
+        self.drop = drops(read_scores(fp32), read_scores(self.reports[INT8_IR]))
 
     @property
     def worst(self) -> float:
@@ -61,9 +61,9 @@ class Candidate:
 
     def tell(self, fp32_mb: float) -> None:
         """Prints size and scores beside those of FP32."""
-        print(f"4. {INT8}: {self.size_mb:.2f} MB, {fp32_mb / self.size_mb:.1f} times smaller")
+        print(f"4. {INT8_IR}: {self.size_mb:.2f} MB, {fp32_mb / self.size_mb:.1f} times smaller")
         print("5. validation, FP32 -> INT8 (drop in points of IoU)")
-        before, after = read_scores(self.reports[FP32]), read_scores(self.reports[INT8])
+        before, after = read_scores(self.reports[FP32_IR]), read_scores(self.reports[INT8_IR])
         for name in before:
             print(f"   {name:<10} {before[name]:.4f} -> {after[name]:.4f}  ({self.drop[name]:+.2f})")
 
@@ -75,7 +75,7 @@ class Candidate:
         quantization = {**said, "executes": self.executes, "validation": validation}
         replace(
             model.spec,
-            artefacts={**model.spec.artefacts, INT8: replace(self._artefact, command=command)},
+            artefacts={**model.spec.artefacts, INT8_IR: replace(self._artefact, command=command)},
             training={**model.spec.training, "quantization": quantization},
             evaluation={},  # that of the INT8 before
         ).save(model.folder)
@@ -83,4 +83,4 @@ class Candidate:
 
 def opened(path: Path, spec: ModelSpec) -> OpenVINOBackend:
     """An IR that is not in model.json yet."""
-    return prepare(load(path, spec), spec, DEFAULT_OPTIONS)
+    return prepare(load(path, spec), spec, DEFAULT_BACKEND_OPTIONS)

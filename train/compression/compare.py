@@ -19,17 +19,17 @@ from pathlib import Path
 import openvino as ov
 from tqdm import tqdm
 
-from engine.dataset import Pet
+from engine.dataset import Sample
 from engine.errors import InferenceError, InputError
 from engine.evaluate import score, spread
-from engine.score_table import FP32, INT8
+from engine.score_table import FP32_IR, INT8_IR
 from engine.segmenter import Segmenter
 from engine.spec import Model, ModelSpec
 from train.compression.candidate import opened
-from train.compression.ptq import KNOWN, Choices, describe, quantize_ir
+from train.compression.ptq import KNOWN, QuantizationOptions, options_in_words, quantize_ir
 from train.compression.scores import drops, read_scores
-from train.compression.trail import RULE, TIE, Row, Trail, choose, reason
-from train.data import CALIBRATION_IMAGES, HashedPet, read_trainval, split
+from train.compression.trail import RULE, TIE, Attempt, Trail, choose, reason
+from train.data import CALIBRATION_IMAGES, HashedSample, read_trainval, split
 from train.export import describe_artefact
 
 SUBSET_SIZES = (50, 100)
@@ -59,11 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     model = Model.open(args.model)
-    source = model.artefact(FP32)
-    pets = read_trainval(args.data)
-    calibration, validation = split(pets, "calibration"), split(pets, "validation")
+    source = model.artefact(FP32_IR)
+    samples = read_trainval(args.data)
+    calibration, validation = split(samples, "calibration"), split(samples, "validation")
     validation = spread(validation, args.limit_validation)
-    base = Choices(model_type=args.model_type, subset_size=min(CALIBRATION_IMAGES, len(calibration)))
+    base = QuantizationOptions(model_type=args.model_type, subset_size=min(CALIBRATION_IMAGES, len(calibration)))
     plan = one_at_a_time(base, factors(args.factors), sizes(args.subset_sizes, base))
     for choices in plan:
         choices.check(len(calibration))
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> None:
     print(trail.table())
     print(f"rule: {RULE}")
     if best := choose(trail.rows):
-        print(f"chosen: {describe(best.choices.changed())}. {reason(best, trail.rows)}")
+        print(f"chosen: {options_in_words(best.choices.changed())}. {reason(best, trail.rows)}")
         print(f"next: python -m train quantize --model {args.model} --data ROOT --from-trail {path}")
 
 
@@ -102,7 +102,7 @@ def factors(names: str | None) -> list[str]:
     return chosen
 
 
-def sizes(text: str | None, base: Choices) -> list[int]:
+def sizes(text: str | None, base: QuantizationOptions) -> list[int]:
     """ "50,100" is [50, 100]; None are `SUBSET_SIZES`, as far as there are so many pictures.
 
     Raises:
@@ -116,7 +116,7 @@ def sizes(text: str | None, base: Choices) -> list[int]:
         raise InputError(f"--subset-sizes is {text!r}; expected whole numbers with commas, such as 50,100.") from exc
 
 
-def one_at_a_time(base: Choices, factors: list[str], subset_sizes: list[int]) -> list[Choices]:
+def one_at_a_time(base: QuantizationOptions, factors: list[str], subset_sizes: list[int]) -> list[QuantizationOptions]:
     """The base, then the base with one option changed, for every other value of every factor."""
     plan = [base]
     for factor in factors:
@@ -128,7 +128,7 @@ def one_at_a_time(base: Choices, factors: list[str], subset_sizes: list[int]) ->
     return plan
 
 
-def combination(base: Choices, rows: list[Row]) -> Choices:
+def combination(base: QuantizationOptions, rows: list[Attempt]) -> QuantizationOptions:
     """The best value of every option that, changed alone, lost less than the base by more than a tie.
 
     Example:
@@ -138,7 +138,7 @@ def combination(base: Choices, rows: list[Row]) -> Choices:
     base_row = next((row for row in rows if row.choices == base and not row.failed), None)
     if base_row is None:
         return base
-    best: dict[str, Row] = {}
+    best: dict[str, Attempt] = {}
     for row in rows:
         changed = row.choices.changed(base)
         if row.failed or len(changed) != 1 or row.choices.overflow_fix == "off":
@@ -149,13 +149,13 @@ def combination(base: Choices, rows: list[Row]) -> Choices:
     return replace(base, **{name: getattr(row.choices, name) for name, row in best.items()})
 
 
-def start(path: Path, model: Model, source: Path, validation: list[HashedPet]) -> Trail:
+def start(path: Path, model: Model, source: Path, validation: list[HashedSample]) -> Trail:
     """The trail so far, or a new one with the scores of FP32.
 
     Raises:
         InputError: it is of another model or of other pictures.
     """
-    artefact = model.spec.artefacts[FP32]
+    artefact = model.spec.artefacts[FP32_IR]
     hashes = [hashed.sha256 for hashed in validation]
     if path.is_file():
         trail = Trail.load(path)
@@ -171,39 +171,44 @@ def start(path: Path, model: Model, source: Path, validation: list[HashedPet]) -
 
 
 def compare(
-    plan: list[Choices],
+    plan: list[QuantizationOptions],
     trail: Trail,
     path: Path,
     model: Model,
     source: Path,
-    calibration: list[HashedPet],
-    validation: list[HashedPet],
+    calibration: list[HashedSample],
+    validation: list[HashedSample],
 ) -> None:
     """Adds the rows of the plan that the trail does not have, and saves it after each."""
     todo = [choices for choices in plan if trail.find(choices) is None]
     for choices in (bar := tqdm(todo, desc="quantizing", unit="way", disable=not todo)):
-        bar.set_postfix_str(describe(choices.changed()))
+        bar.set_postfix_str(options_in_words(choices.changed()))
         trail.rows.append(measure(choices, trail, model.spec, source, calibration, photos(validation)))
         trail.save(path)
 
 
 def measure(
-    choices: Choices, trail: Trail, spec: ModelSpec, source: Path, calibration: list[HashedPet], validation: list[Pet]
-) -> Row:
+    choices: QuantizationOptions,
+    trail: Trail,
+    spec: ModelSpec,
+    source: Path,
+    calibration: list[HashedSample],
+    validation: list[Sample],
+) -> Attempt:
     """Quantizes in one way and scores it."""
     started = time.perf_counter()
     try:
         quantized = quantize_ir(source, calibration, spec.size_hw, choices, show=False)
     except InferenceError as error:
-        return Row(choices, failed=str(error))
+        return Attempt(choices, failed=str(error))
     seconds = time.perf_counter() - started
     with tempfile.TemporaryDirectory() as folder:
-        ov.save_model(quantized, Path(folder) / INT8, compress_to_fp16=False)
-        size_mb = describe_artefact(Path(folder) / INT8, "").size_mb
-        int8 = Segmenter(spec, opened(Path(folder) / INT8, spec))
+        ov.save_model(quantized, Path(folder) / INT8_IR, compress_to_fp16=False)
+        size_mb = describe_artefact(Path(folder) / INT8_IR, "").size_mb
+        int8 = Segmenter(spec, opened(Path(folder) / INT8_IR, spec))
         scores = read_scores(score(int8, validation))
-    return Row(choices, drops(trail.fp32, scores), scores, size_mb, int8.describe().precision, seconds)
+    return Attempt(choices, drops(trail.fp32, scores), scores, size_mb, int8.describe().precision, seconds)
 
 
-def photos(hashed: list[HashedPet]) -> list[Pet]:
-    return [each.pet for each in hashed]
+def photos(hashed: list[HashedSample]) -> list[Sample]:
+    return [each.sample for each in hashed]

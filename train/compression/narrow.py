@@ -169,7 +169,7 @@ def chosen_blocks(text: str, large: nn.Module, small: nn.Module) -> list[int]:
 
 def calibration_pixels(cache: PetCache, size: int, count: int) -> list[torch.Tensor]:
     """Calibration pictures as a network sees them: uint8 (1, size, size, 3) each."""
-    chosen = split(cache.pets, "calibration")[:count]
+    chosen = split(cache.samples, "calibration")[:count]
     return [torch.from_numpy(preprocess(cache.pixels[hashed.row][:, :, :3], (size, size))) for hashed in chosen]
 
 

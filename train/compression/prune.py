@@ -31,14 +31,14 @@ from engine.evaluate import score, spread
 from engine.files import write_aside
 from engine.images import read_picture
 from engine.latency import compare_all, measure
-from engine.score_table import FP32
+from engine.score_table import FP32_IR
 from engine.segmenter import Segmenter, preprocess
 from engine.spec import Model
 from train.compression.candidate import opened
 from train.compression.finishing import finish, load_network, save_weights
 from train.compression.ptq import quiet
 from train.compression.scores import SCORES, drops, read_scores
-from train.data import HashedPet, PetPictures, open_cache, read_trainval, split
+from train.data import HashedSample, PetPictures, open_cache, read_trainval, split
 from train.export import forget_sources, write_openvino
 from train.half import store_in_half
 
@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 @dataclass(frozen=True)
-class Row:
+class PrunedModel:
     """A pruned model and what came of it.
 
     Attributes:
@@ -95,21 +95,21 @@ def run(args: argparse.Namespace) -> None:
     trainval = read_trainval(args.data)
     calibration = split(trainval, "calibration")
     pictures = training_pictures(model, args) if args.steps else None
-    pets = spread([hashed.pet for hashed in split(trainval, "validation")], args.limit_validation)
-    segmenters = {DENSE: Segmenter(model.spec, opened(model.artefact(FP32), model.spec))}
+    pets = spread([hashed.sample for hashed in split(trainval, "validation")], args.limit_validation)
+    segmenters = {DENSE: Segmenter(model.spec, opened(model.artefact(FP32_IR), model.spec))}
     before = read_scores(score(segmenters[DENSE], pets))
-    half, (size_mb, zip_mb) = stored_in_half(model.artefact(FP32)), sizes(model.artefact(FP32))
-    rows = [Row(DENSE, 0.0, size_mb, zip_mb, before, drops(before, before))]
+    half, (size_mb, zip_mb) = stored_in_half(model.artefact(FP32_IR)), sizes(model.artefact(FP32_IR))
+    rows = [PrunedModel(DENSE, 0.0, size_mb, zip_mb, before, drops(before, before))]
     for ratio in ratios:
         name, folder = f"{ratio:g}", args.out / f"ratio-{ratio:g}"
         print(f"pruning {ratio:.0%} of the weights, {args.mode}", flush=True)
         network, layers, sparsity = pruned(model, ratio, calibration, pictures, args)
         folder.mkdir(parents=True, exist_ok=True)
-        write_ir(network, model.spec.size_hw[0], folder / FP32, half)
-        segmenters[name] = Segmenter(model.spec, opened(folder / FP32, model.spec))
+        write_ir(network, model.spec.size_hw[0], folder / FP32_IR, half)
+        segmenters[name] = Segmenter(model.spec, opened(folder / FP32_IR, model.spec))
         scores = read_scores(score(segmenters[name], pets))
         save_weights(network, model, {"pruned": ratio, "mode": args.mode, **scores}, folder / "weights.pt")
-        rows.append(Row(name, sparsity, *sizes(folder / FP32), scores, drops(before, scores), layers))
+        rows.append(PrunedModel(name, sparsity, *sizes(folder / FP32_IR), scores, drops(before, scores), layers))
     print("timing all of them in turn", flush=True)
     rows = timed_rows(rows, segmenters, args.seconds)
     table = to_table(rows)
@@ -140,17 +140,17 @@ def training_pictures(model: Model, args: argparse.Namespace) -> PetPictures:
     """What `fit` would draw for this model."""
     settings = model.spec.training["settings"]
     cache = open_cache(args.data, args.cache)
-    return PetPictures(cache, split(cache.pets, "training"), settings["size"], settings["seed"])
+    return PetPictures(cache, split(cache.samples, "training"), settings["size"], settings["seed"])
 
 
 def pruned(
-    model: Model, ratio: float, calibration: list[HashedPet], pictures: PetPictures | None, args: argparse.Namespace
+    model: Model, ratio: float, calibration: list[HashedSample], pictures: PetPictures | None, args: argparse.Namespace
 ) -> tuple[nn.Module, dict[str, float], float]:
     """A pruned copy of the network with its zeros in place; the sparsity of each weight tensor, and of all."""
     size_hw = model.spec.size_hw
 
-    def as_input(hashed: HashedPet) -> torch.Tensor:
-        return torch.from_numpy(preprocess(read_picture(hashed.pet.photo).image, size_hw))
+    def as_input(hashed: HashedSample) -> torch.Tensor:
+        return torch.from_numpy(preprocess(read_picture(hashed.sample.photo).image, size_hw))
 
     with quiet(show_bars=True) as nncf:
         mode, example = nncf.PruneMode[MODES[args.mode]], as_input(calibration[0])
@@ -205,7 +205,7 @@ def sizes(path: Path) -> tuple[float, float]:
     return sum(file.stat().st_size for file in files) / 1e6, len(packed.getvalue()) / 1e6
 
 
-def timed_rows(rows: list[Row], segmenters: dict[str, Segmenter], seconds: float) -> list[Row]:
+def timed_rows(rows: list[PrunedModel], segmenters: dict[str, Segmenter], seconds: float) -> list[PrunedModel]:
     """The rows with how many times as fast as the unpruned model each is, all timed in turn on a drawn picture."""
     picture = read_picture(drawn_picture())
     measured = measure(segmenters, [picture], seconds=seconds)
@@ -221,7 +221,7 @@ def speed_words(speed: dict) -> str:
     return f"{speed['median']:.2f} [{low:.2f}, {high:.2f}], {speed['verdict']}"
 
 
-def to_table(rows: list[Row]) -> str:
+def to_table(rows: list[PrunedModel]) -> str:
     """The rows in Markdown, then the sparsity of each layer."""
     lines = [
         f"| pruned | zeros | MB | MB zipped | {' | '.join(SCORES)} | times as fast |",

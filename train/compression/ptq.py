@@ -15,7 +15,7 @@ from train.compression.calibration_pictures import KINDS as CALIBRATION_KINDS
 from train.compression.calibration_pictures import calibration_pictures
 from train.compression.folding import fold_weights
 from train.compression.logit_correction import correct_logits
-from train.data import CALIBRATION_IMAGES, HashedPet
+from train.data import CALIBRATION_IMAGES, HashedSample
 
 # The values of each option; the first is the default.
 KNOWN = {
@@ -36,7 +36,7 @@ KNOWN = {
 
 
 @dataclass(frozen=True)
-class Choices:
+class QuantizationOptions:
     """How an IR is quantized.
 
     Attributes:
@@ -80,20 +80,24 @@ class Choices:
                 f"--subset-size is {self.subset_size}; expected 1 to {pictures}, the calibration pictures there are."
             )
 
-    def changed(self, base: "Choices | None" = None) -> dict[str, str | int]:
+    def changed(self, base: "QuantizationOptions | None" = None) -> dict[str, str | int]:
         """The options that differ from those of `base` (from the defaults)."""
-        base = base or Choices()
+        base = base or QuantizationOptions()
         names = (field.name for field in fields(self))
         return {name: getattr(self, name) for name in names if getattr(self, name) != getattr(base, name)}
 
 
-def describe(changed: dict[str, str | int]) -> str:
+def options_in_words(changed: dict[str, str | int]) -> str:
     """Options in words: {"preset": "performance", "subset_size": 50} is "preset performance, subset size 50"."""
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in changed.items()) or "the defaults"
 
 
 def quantize_ir(
-    source: Path, calibration: list[HashedPet], size_hw: tuple[int, int], choices: Choices, show: bool = True
+    source: Path,
+    calibration: list[HashedSample],
+    size_hw: tuple[int, int],
+    choices: QuantizationOptions,
+    show: bool = True,
 ) -> ov.Model:
     """The INT8 model.
 
@@ -114,12 +118,13 @@ def quantize_ir(
             quantized = nncf.quantize(model, pictures, **nncf_arguments(choices))
         except Exception as exc:  # NNCF raises errors of many types
             raise InferenceError(
-                f"NNCF failed with {describe(choices.changed())} ({type(exc).__name__}: {exc}). Choose otherwise."
+                f"NNCF failed with {options_in_words(choices.changed())} ({type(exc).__name__}: {exc}). "
+                "Choose otherwise."
             ) from exc
     return corrected(quantized, source, pictures, choices)
 
 
-def corrected(quantized: ov.Model, source: Path, pictures, choices: Choices) -> ov.Model:
+def corrected(quantized: ov.Model, source: Path, pictures, choices: QuantizationOptions) -> ov.Model:
     """What NNCF made of `source` by the `calibration_dataset`, its logits corrected where that is chosen.
 
     Raises:
@@ -137,7 +142,7 @@ def read_folded(source: Path) -> ov.Model:
     return model
 
 
-def calibration_dataset(calibration: list[HashedPet], size_hw: tuple[int, int], choices: Choices):
+def calibration_dataset(calibration: list[HashedSample], size_hw: tuple[int, int], choices: QuantizationOptions):
     """The pictures as NNCF reads them: uint8 (1, h, w, 3) each."""
     import nncf
 
@@ -145,7 +150,7 @@ def calibration_dataset(calibration: list[HashedPet], size_hw: tuple[int, int], 
     return nncf.Dataset(range(len(photos)), calibration_pictures(photos, size_hw, choices.calibration))
 
 
-def nncf_arguments(choices: Choices) -> dict:
+def nncf_arguments(choices: QuantizationOptions) -> dict:
     """What `nncf.quantize` takes; nothing advanced is named where nothing advanced is chosen."""
     import nncf
     from nncf.quantization.range_estimator import AggregatorType, RangeEstimatorParametersSet, StatisticsType

@@ -23,7 +23,7 @@ from engine.spec import Model
 from train import checkpoint
 from train.compression.finishing import finish, load_network, save_weights
 from train.compression.ptq import KNOWN, quiet
-from train.data import HashedPet, PetPictures, open_cache, split
+from train.data import HashedSample, PetPictures, open_cache, split
 from train.validation import validate
 
 
@@ -51,12 +51,12 @@ def run(args: argparse.Namespace) -> None:
     size, settings = model.spec.size_hw[0], model.spec.training["settings"]
     network = load_network(model)
     cache = open_cache(args.data, args.cache)
-    calibration = split(cache.pets, "calibration")[: args.subset_size]
+    calibration = split(cache.samples, "calibration")[: args.subset_size]
     print(f"fake quantizers by {len(calibration)} calibration pictures, preset {args.preset}", flush=True)
     wrapped = put_quantizers(network, calibration, size, args)
 
     started = time.perf_counter()
-    pictures = PetPictures(cache, split(cache.pets, "training"), settings["size"], args.seed)
+    pictures = PetPictures(cache, split(cache.samples, "training"), settings["size"], args.seed)
     loss = finish(
         wrapped, pictures, args.steps, args.batch_size, args.learning_rate, settings.get("lovasz", 0.0), args.seed
     )
@@ -72,15 +72,17 @@ def run(args: argparse.Namespace) -> None:
     print(f"wrote {path}; next: python -m train export --run {args.run} --model NEW --size {size}")
 
 
-def put_quantizers(network: nn.Module, calibration: list[HashedPet], size: int, args: argparse.Namespace) -> nn.Module:
+def put_quantizers(
+    network: nn.Module, calibration: list[HashedSample], size: int, args: argparse.Namespace
+) -> nn.Module:
     """A copy of the network with NNCF's fake quantizers, whose ranges are trained with the weights.
 
     Raises:
         InferenceError: NNCF failed.
     """
 
-    def as_input(hashed: HashedPet) -> torch.Tensor:
-        return torch.from_numpy(preprocess(read_picture(hashed.pet.photo).image, (size, size)))
+    def as_input(hashed: HashedSample) -> torch.Tensor:
+        return torch.from_numpy(preprocess(read_picture(hashed.sample.photo).image, (size, size)))
 
     use_reference_quantizers()
     with quiet(show_bars=True) as nncf:

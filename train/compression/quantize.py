@@ -22,17 +22,17 @@ from pathlib import Path
 
 import openvino as ov
 
-from engine.dataset import Pet
+from engine.dataset import Sample
 from engine.errors import InferenceError, InputError
 from engine.evaluate import score
-from engine.score_table import FP32, INT8
+from engine.score_table import FP32_IR, INT8_IR
 from engine.segmenter import Segmenter
 from engine.spec import Model
 from train.compression.accuracy_control import Judge, put_back, restore
 from train.compression.candidate import Candidate, opened
-from train.compression.ptq import KNOWN, Choices, describe, quantize_ir
+from train.compression.ptq import KNOWN, QuantizationOptions, options_in_words, quantize_ir
 from train.compression.trail import Trail, choose, reason, standing
-from train.data import CALIBRATION_IMAGES, HashedPet, read_trainval, split
+from train.data import CALIBRATION_IMAGES, HashedSample, read_trainval, split
 
 HELP = {
     "preset": "activations asymmetric where they need it, or never",
@@ -80,16 +80,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     check(args)
     model = Model.open(args.model)
-    source = model.artefact(FP32)
+    source = model.artefact(FP32_IR)
     trail = None if args.from_trail is None else Trail.load(args.from_trail)
     if trail is not None:
-        trail.check_model(model.spec.artefacts[FP32], args.from_trail)
-    print(f"1. {FP32}: {model.spec.artefacts[FP32].size_mb:.2f} MB")
+        trail.check_model(model.spec.artefacts[FP32_IR], args.from_trail)
+    print(f"1. {FP32_IR}: {model.spec.artefacts[FP32_IR].size_mb:.2f} MB")
 
-    pets = read_trainval(args.data)
-    calibration, validation = split(pets, "calibration"), split(pets, "validation")
+    samples = read_trainval(args.data)
+    calibration, validation = split(samples, "calibration"), split(samples, "validation")
     choices, why = choose_options(args, trail, len(calibration))
-    calibration, photos = calibration[: choices.subset_size], [hashed.pet for hashed in validation]
+    calibration, photos = calibration[: choices.subset_size], [hashed.sample for hashed in validation]
     print(f"2. {len(calibration)} calibration pictures of trainval, by hash; {len(photos)} validation pictures")
 
     print(f"3. quantizing with NNCF, preset {choices.preset}, {choices.bias_correction} bias correction", flush=True)
@@ -106,10 +106,10 @@ def run(args: argparse.Namespace) -> None:
         quantized = quantize_ir(source, calibration, model.spec.size_hw, choices)
         fp32 = score(Segmenter(model.spec, opened(source, model.spec)), photos)
         plain = Candidate(quantized, model, photos, fp32, Path(folder) / "plain")
-        plain.tell(model.spec.artefacts[FP32].size_mb)
+        plain.tell(model.spec.artefacts[FP32_IR].size_mb)
         command = command_of(args, choices)
         plain.write(model, command, said)
-        print(f"6. wrote {model.folder / INT8}, which executes {plain.executes}")
+        print(f"6. wrote {model.folder / INT8_IR}, which executes {plain.executes}")
         if args.max_drop is not None:
             aside = Path(folder) / "restored"
             best, layers, happened = keep_accuracy(args, model, plain, calibration, photos, choices, aside)
@@ -131,7 +131,7 @@ def check(args: argparse.Namespace) -> None:
         raise InputError("--time-limit is that of putting layers back. Give --max-drop as well.")
 
 
-def command_of(args: argparse.Namespace, choices: Choices) -> str:
+def command_of(args: argparse.Namespace, choices: QuantizationOptions) -> str:
     """The command that makes the same INT8 again, whatever the options came from."""
     given = {**choices.changed(), **({"max_drop": args.max_drop} if args.max_drop is not None else {})}
     options = "".join(f" --{name.replace('_', '-')} {value}" for name, value in given.items())
@@ -139,11 +139,11 @@ def command_of(args: argparse.Namespace, choices: Choices) -> str:
 
 
 def options_of(args: argparse.Namespace) -> dict[str, str | int]:
-    """The options of `Choices` that were given."""
-    return {name: value for name, value in vars(args).items() if name in asdict(Choices())}
+    """The options of `QuantizationOptions` that were given."""
+    return {name: value for name, value in vars(args).items() if name in asdict(QuantizationOptions())}
 
 
-def choose_options(args: argparse.Namespace, trail: Trail | None, pictures: int) -> tuple[Choices, str]:
+def choose_options(args: argparse.Namespace, trail: Trail | None, pictures: int) -> tuple[QuantizationOptions, str]:
     """What to ask of NNCF, and why.
 
     Raises:
@@ -155,13 +155,13 @@ def choose_options(args: argparse.Namespace, trail: Trail | None, pictures: int)
             raise InputError(f"{args.from_trail} has no row that could be taken. Run `python -m train compare` again.")
         choices, why = best.choices, reason(best, trail.rows)
     else:
-        choices = replace(Choices(subset_size=min(CALIBRATION_IMAGES, pictures)), **given)
-        why = f"Given on the command line: {describe(given)}." if given else "These are the defaults."
+        choices = replace(QuantizationOptions(subset_size=min(CALIBRATION_IMAGES, pictures)), **given)
+        why = f"Given on the command line: {options_in_words(given)}." if given else "These are the defaults."
         if trail is not None:
             if (row := trail.find(choices)) is None or row.failed:
                 raise InputError(
-                    f"{args.from_trail} has no INT8 with {describe(choices.changed())}. Compare it as well, or leave "
-                    "the options out: the trail's own choice is then taken."
+                    f"{args.from_trail} has no INT8 with {options_in_words(choices.changed())}. "
+                    "Compare it as well, or leave the options out: the trail's own choice is then taken."
                 )
             why += f" {standing(row, trail.rows)}"
     choices.check(pictures)
@@ -172,9 +172,9 @@ def keep_accuracy(
     args: argparse.Namespace,
     model: Model,
     plain: Candidate,
-    calibration: list[HashedPet],
-    photos: list[Pet],
-    choices: Choices,
+    calibration: list[HashedSample],
+    photos: list[Sample],
+    choices: QuantizationOptions,
     aside: Path,
 ) -> tuple[Candidate, list[str], str]:
     """The model that keeps to --max-drop or comes nearest, its layers put back to FP32, and what happened."""
@@ -185,7 +185,7 @@ def keep_accuracy(
     print(f"   {lost}: putting layers back to FP32; Ctrl-C keeps the model as it is", flush=True)
     judge = Judge(model.spec, photos, compile_fp32(model), args.time_limit)
     try:
-        restored = restore(model.folder / FP32, calibration, model.spec, choices, judge, args.max_drop)
+        restored = restore(model.folder / FP32_IR, calibration, model.spec, choices, judge, args.max_drop)
     except KeyboardInterrupt:
         return plain, [], f"{lost}; putting layers back was stopped by hand."
     except InferenceError as error:
@@ -193,10 +193,10 @@ def keep_accuracy(
     ended = f" in {args.time_limit:g} minutes" if judge.stopped else ""
     if restored is None:
         return plain, [], f"{lost}; no layer could be put back{ended}."
-    best = Candidate(restored, model, photos, plain.reports[FP32], aside)
+    best = Candidate(restored, model, photos, plain.reports[FP32_IR], aside)
     if best.worst >= plain.worst:
         return plain, [], f"{lost}; putting layers back gained nothing{ended}."
-    best.tell(model.spec.artefacts[FP32].size_mb)
+    best.tell(model.spec.artefacts[FP32_IR].size_mb)
     layers = put_back(plain.quantized, best.quantized)
     goal = "within" if best.worst <= args.max_drop else "still more than"
     return best, layers, f"{lost}; with {len(layers)} layers put back to FP32{ended} {best.loss}, {goal} {allowed}."
@@ -204,4 +204,4 @@ def keep_accuracy(
 
 def compile_fp32(model: Model) -> ov.CompiledModel:
     """The FP32 model as NNCF compiles the models that it has judged."""
-    return ov.Core().compile_model(model.folder / FP32, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return ov.Core().compile_model(model.folder / FP32_IR, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})

@@ -11,7 +11,7 @@ from pathlib import Path
 from engine.errors import InputError
 from engine.files import write_aside
 from engine.spec import ArtefactSpec
-from train.compression.ptq import Choices, describe
+from train.compression.ptq import QuantizationOptions, options_in_words
 from train.compression.scores import SCORES, worst_drop
 
 # Points of IoU within which two rows are alike. 214 pictures tell no smaller difference: one picture moves the mean
@@ -26,7 +26,7 @@ RULE = (
 
 
 @dataclass(frozen=True)
-class Row:
+class Attempt:
     """One way to quantize, and what came of it.
 
     Attributes:
@@ -39,7 +39,7 @@ class Row:
         failed: NNCF's reason, or "".
     """
 
-    choices: Choices
+    choices: QuantizationOptions
     drop: dict[str, float] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
     size_mb: float = 0.0
@@ -68,9 +68,9 @@ class Trail:
     source: dict[str, str]
     validation: list[str]
     fp32: dict[str, float]
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Attempt] = field(default_factory=list)
 
-    def find(self, choices: Choices) -> Row | None:
+    def find(self, choices: QuantizationOptions) -> Attempt | None:
         return next((row for row in self.rows if row.choices == choices), None)
 
     def check_model(self, artefact: ArtefactSpec, path: Path) -> None:
@@ -106,7 +106,7 @@ class Trail:
             raise InputError(f"There is no trail {path}. Make it with `python -m train compare`.")
         try:
             read = json.loads(path.read_text())
-            rows = [Row(**{**row, "choices": Choices(**row["choices"])}) for row in read["rows"]]
+            rows = [Attempt(**{**row, "choices": QuantizationOptions(**row["choices"])}) for row in read["rows"]]
             return cls(**{each.name: read[each.name] for each in fields(cls) if each.name != "rows"}, rows=rows)
         except (ValueError, TypeError, KeyError, AttributeError) as exc:
             raise InputError(f"{path} is no trail of a quantization ({exc}). Remove it and begin anew.") from exc
@@ -120,7 +120,7 @@ class Trail:
             f"| FP32, IoU | {' | '.join(f'{self.fp32[name]:.4f}' for name in SCORES)} | | | | |",
         ]
         for row in self.rows:
-            name = describe(row.choices.changed())
+            name = options_in_words(row.choices.changed())
             if row.failed:
                 lines.append(f"| {name}: failed |" + " |" * (len(SCORES) + 4))
                 continue
@@ -139,7 +139,7 @@ class Trail:
         ]
 
 
-def choose(rows: Sequence[Row]) -> Row | None:
+def choose(rows: Sequence[Attempt]) -> Attempt | None:
     """The row that `RULE` takes; None where there is none to take."""
     candidates = takeable(rows)
     if not candidates:
@@ -149,22 +149,22 @@ def choose(rows: Sequence[Row]) -> Row | None:
     return min(alike, key=lambda row: (len(row.choices.changed()), sum(row.drop.values())))
 
 
-def takeable(rows: Sequence[Row]) -> list[Row]:
+def takeable(rows: Sequence[Attempt]) -> list[Attempt]:
     """The rows that may be taken."""
     return [row for row in rows if not row.failed and row.choices.overflow_fix != "off"]
 
 
-def reason(best: Row, rows: Sequence[Row]) -> str:
+def reason(best: Attempt, rows: Sequence[Attempt]) -> str:
     """Why a row was taken, in one sentence."""
     candidates = takeable(rows)
-    text = f"Of {len(candidates)} ways that could be taken, {describe(best.choices.changed())}"
+    text = f"Of {len(candidates)} ways that could be taken, {options_in_words(best.choices.changed())}"
     lost = f"{best.worst:.2f} points at worst"
     if best.worst <= min(row.worst for row in candidates):
         return f"{text} lost the least: {lost}."
     return f"{text} came within {TIE} points of the least loss with the fewest changes: {lost}."
 
 
-def standing(row: Row, rows: Sequence[Row]) -> str:
+def standing(row: Attempt, rows: Sequence[Attempt]) -> str:
     """How a row that somebody named compares with the others, in one sentence."""
     losses = [each.worst for each in rows if not each.failed]
     best = f"Of {len(losses)} ways compared the least loss was {min(losses):.2f} points at worst"

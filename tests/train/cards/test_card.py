@@ -9,7 +9,7 @@ import pytest
 from engine.dataset import read_split
 from engine.errors import InputError
 from engine.metrics import HEADLINES
-from engine.score_table import FP32, INT8, committed_models
+from engine.score_table import FP32_IR, INT8_IR, committed_models
 from engine.spec import Model, ModelSpec, sha256_of
 from train.__main__ import main
 from train.cards.card import refuse_calibrated, rounded
@@ -43,7 +43,7 @@ def test_the_card_has_the_scores_of_every_artefact_and_the_commands(quantized, s
 
 def test_the_card_tells_species_calibration_and_disturbed_photos(quantized, spec):
     card, evaluation = (quantized / "README.md").read_text(), spec.evaluation
-    assert evaluation["artefact"] == INT8
+    assert evaluation["artefact"] == INT8_IR
     assert [group["images"] for group in evaluation["by_species"].values()] == [2, 2]
     assert list(evaluation["by_breed"]) == ["Drawn_Cat", "drawn_hound"]
     assert "| drawn hound | 2 |" in card
@@ -52,7 +52,7 @@ def test_the_card_tells_species_calibration_and_disturbed_photos(quantized, spec
     assert "| JPEG, quality 30 |" in card
     changes = evaluation["int8_minus_fp32"]
     assert changes.keys() == set(HEADLINES)
-    values = [spec.artefacts[name].metrics["binary"]["dataset_iou"] for name in (INT8, FP32)]
+    values = [spec.artefacts[name].metrics["binary"]["dataset_iou"] for name in (INT8_IR, FP32_IR)]
     assert changes["binary.dataset_iou"]["difference"] == pytest.approx(values[0] - values[1], abs=1e-5)
     assert f"| INT8 - FP32, in points | | {100 * (values[0] - values[1]):+.2f} [" in card
 

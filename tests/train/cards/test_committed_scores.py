@@ -8,12 +8,12 @@ import pytest
 from engine.backends.fake import FakeBackend
 from engine.dataset import read_split
 from engine.evaluate import SCORED_BY
-from engine.score_table import FP32, INT8, committed_models
+from engine.score_table import FP32_IR, INT8_IR, committed_models
 from engine.segmenter import Segmenter
 from engine.spec import Model
 from train.cards.gate import changed_examples, grid, record, recorded_photos, worse_scores
 
-PAIR = (FP32, INT8)
+PAIR = (FP32_IR, INT8_IR)
 
 
 @pytest.fixture(scope="module", params=committed_models())
@@ -62,20 +62,20 @@ def test_a_model_that_has_not_changed_passes(fake_gate, fakes, shared_dataset):
 
 
 def test_a_worse_artefact_is_named_with_its_scores(fake_gate, fakes, model, shared_dataset):
-    worse = fakes | {INT8: Segmenter(model.spec, FakeBackend(offset=-4))}
+    worse = fakes | {INT8_IR: Segmenter(model.spec, FakeBackend(offset=-4))}
     lines = worse_scores(fake_gate, worse, recorded_photos(fake_gate, shared_dataset))
-    assert any(line.startswith(f"{INT8}: binary.dataset_iou is 0.") for line in lines)
-    assert not any(line.startswith(FP32) for line in lines)
+    assert any(line.startswith(f"{INT8_IR}: binary.dataset_iou is 0.") for line in lines)
+    assert not any(line.startswith(FP32_IR) for line in lines)
     lines = changed_examples(fake_gate, worse)
     assert lines
-    assert all(line.startswith(INT8) for line in lines)
+    assert all(line.startswith(INT8_IR) for line in lines)
 
 
 def test_a_score_may_fall_by_the_tolerance_only(fake_gate, fakes, shared_dataset):
     pets = recorded_photos(fake_gate, shared_dataset)
     for more, lines in ((0.0029, 0), (0.0031, 1)):
         gate = copy.deepcopy(fake_gate)
-        gate["scores"][INT8]["species.mean_iou"] += more
+        gate["scores"][INT8_IR]["species.mean_iou"] += more
         assert len(worse_scores(gate, fakes, pets)) == lines
 
 

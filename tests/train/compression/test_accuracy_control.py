@@ -10,7 +10,7 @@ import pytest
 
 from engine.spec import Model
 from train.compression.accuracy_control import AS_FP32, Judge, TimeUp, put_back, quantized_layers, restore
-from train.compression.ptq import Choices
+from train.compression.ptq import QuantizationOptions
 from train.data import read_trainval, split
 
 SIZE = 32
@@ -41,12 +41,12 @@ class ScriptedJudge:
     """Tells NNCF what the test wants to be told: the losses of the models, in the order they come."""
 
     def __init__(self, pets: list, losses: list[float]) -> None:
-        self.pets = pets
+        self.samples = pets
         self.losses = losses
 
     def __call__(self, compiled: ov.CompiledModel, numbers) -> tuple[float, list[float]]:
         numbers = list(numbers)
-        loss = 0.3 if len(numbers) < len(self.pets) else self.losses.pop(0)
+        loss = 0.3 if len(numbers) < len(self.samples) else self.losses.pop(0)
         if loss is None:
             raise TimeUp
         return AS_FP32 - loss, [AS_FP32 - loss] * len(numbers)
@@ -59,7 +59,7 @@ def calibration(shared_dataset) -> list:
 
 def restored(source: Path, calibration: list, losses: list[float]) -> ov.Model | None:
     spec = SimpleNamespace(size_hw=(SIZE, SIZE))
-    choices = Choices(subset_size=2, bias_correction="none")
+    choices = QuantizationOptions(subset_size=2, bias_correction="none")
     judge = ScriptedJudge([None] * 4, losses)
     return restore(source, calibration, spec, choices, judge, 0.2)
 
@@ -97,7 +97,7 @@ def judged(exported, shared_dataset) -> tuple[Judge, ov.CompiledModel]:
     """A judge of the drawn model, and the model."""
     spec = Model.open(exported).spec
     fp32 = ov.Core().compile_model(exported / "openvino-fp32.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    pets = [hashed.pet for hashed in split(read_trainval(shared_dataset), "training")[:3]]
+    pets = [hashed.sample for hashed in split(read_trainval(shared_dataset), "training")[:3]]
     return Judge(spec, pets, fp32), fp32
 
 
@@ -159,7 +159,7 @@ def binary_iou(photos: list) -> float:
 
 def test_when_the_time_is_up_nothing_more_is_scored(judged):
     judge, fp32 = judged
-    late = Judge(judge.spec, judge.pets, fp32, minutes=0)
+    late = Judge(judge.spec, judge.samples, fp32, minutes=0)
     with pytest.raises(TimeUp):
         late(None, [0])
     late.scored = 3  # a layer was put back: what is there is good enough

@@ -10,12 +10,12 @@ from engine.errors import InferenceError
 from train.__main__ import main
 from train.compression import compare
 from train.compression.compare import combination, factors, one_at_a_time
-from train.compression.ptq import KNOWN, Choices
-from train.compression.trail import Row, Trail
+from train.compression.ptq import KNOWN, QuantizationOptions
+from train.compression.trail import Attempt, Trail
 
 
 @pytest.fixture
-def asked(monkeypatch) -> list[Choices]:
+def asked(monkeypatch) -> list[QuantizationOptions]:
     """Every call of NNCF; in its place the FP32 model is given back, or a failure where channels are aligned."""
     calls = []
 
@@ -41,13 +41,15 @@ def run_compare(exported, shared_dataset, tmp_path):
     return command
 
 
-def row(drop: float, **changed: str | int) -> Row:
-    return Row(Choices(**changed), dict.fromkeys(("binary", "mean image", "trimap", "species", "boundary"), drop))
+def row(drop: float, **changed: str | int) -> Attempt:
+    return Attempt(
+        QuantizationOptions(**changed), dict.fromkeys(("binary", "mean image", "trimap", "species", "boundary"), drop)
+    )
 
 
 def test_one_option_at_a_time_is_changed():
-    plan = one_at_a_time(Choices(), factors(None), [50, 300])
-    assert plan[0] == Choices()
+    plan = one_at_a_time(QuantizationOptions(), factors(None), [50, 300])
+    assert plan[0] == QuantizationOptions()
     assert all(len(choices.changed()) == 1 for choices in plan[1:])
     # All other values of every option but SmoothQuant, which is for transformers; 300 pictures are the base.
     others = sum(len(known) - 1 for name, known in KNOWN.items() if name != "smooth_quant")
@@ -56,8 +58,8 @@ def test_one_option_at_a_time_is_changed():
 
 
 def test_smooth_quant_is_compared_for_a_transformer():
-    plan = one_at_a_time(Choices(model_type="transformer"), ["smooth_quant"], [])
-    assert plan[1:] == [Choices(model_type="transformer", smooth_quant="off")]
+    plan = one_at_a_time(QuantizationOptions(model_type="transformer"), ["smooth_quant"], [])
+    assert plan[1:] == [QuantizationOptions(model_type="transformer", smooth_quant="off")]
 
 
 def test_the_best_of_each_option_is_combined():
@@ -70,8 +72,10 @@ def test_the_best_of_each_option_is_combined():
         row(0.37, subset_size=50),  # within a tie of the base
         row(0.0, overflow_fix="off"),  # never taken
     ]
-    assert combination(Choices(), rows) == Choices(preset="performance", range_estimator="histogram")
-    assert combination(Choices(), rows[:2]) == Choices()
+    assert combination(QuantizationOptions(), rows) == QuantizationOptions(
+        preset="performance", range_estimator="histogram"
+    )
+    assert combination(QuantizationOptions(), rows[:2]) == QuantizationOptions()
 
 
 def test_rows_are_written_with_their_drop_and_not_done_twice(run_compare, asked, capsys):

@@ -31,7 +31,7 @@ class Colours(nn.Module):
 @pytest.fixture
 def pictures(shared_dataset, cache) -> PetPictures:
     opened = open_cache(shared_dataset, cache)
-    return PetPictures(opened, split(opened.pets, "training"), 64, seed=0)
+    return PetPictures(opened, split(opened.samples, "training"), 64, seed=0)
 
 
 @pytest.fixture

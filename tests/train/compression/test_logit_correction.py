@@ -10,7 +10,7 @@ from openvino import opset13
 from engine.errors import InferenceError
 from engine.spec import Model
 from train.compression.logit_correction import correct_logits, last_bias, mean_error
-from train.compression.ptq import Choices, calibration_dataset, quantize_ir
+from train.compression.ptq import QuantizationOptions, calibration_dataset, quantize_ir
 from train.data import read_trainval, split
 
 
@@ -72,7 +72,7 @@ def test_what_is_quantized_with_it_is_right_on_average(exported: Path, shared_da
     source, size_hw = model.artefact("openvino-fp32.xml"), model.spec.size_hw
     errors = []
     for correction in ("off", "on"):
-        choices = Choices(bias_correction="none", logit_correction=correction, subset_size=len(calibration))
+        choices = QuantizationOptions(bias_correction="none", logit_correction=correction, subset_size=len(calibration))
         quantized = quantize_ir(source, calibration, size_hw, choices, show=False)
         pictures = calibration_dataset(calibration, size_hw, choices).get_inference_data()
         errors.append(np.abs(mean_error(quantized, ov.Core().read_model(source), pictures)).max())

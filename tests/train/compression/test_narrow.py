@@ -127,7 +127,7 @@ def test_a_network_without_a_transformer_is_refused(large):
 @pytest.fixture
 def pictures(shared_dataset, cache) -> PetPictures:
     opened = open_cache(shared_dataset, cache)
-    return PetPictures(opened, split(opened.pets, "training"), 64, seed=0)
+    return PetPictures(opened, split(opened.samples, "training"), 64, seed=0)
 
 
 def matched(large: nn.Module, pictures: PetPictures, path: Path, epochs: int = 6, state: dict | None = None):
@@ -186,7 +186,7 @@ def test_matching_that_was_stopped_goes_on_as_if_it_had_not_been(large, pictures
                 raise Stop
             return super().__getitem__(index)
 
-    stopping = Stopping(pictures.cache, pictures.pets, 64, seed=0)
+    stopping = Stopping(pictures.cache, pictures.samples, 64, seed=0)
     with pytest.raises(Stop):
         matched(large, stopping, tmp_path / "part.pt", epochs=3)
     state = checkpoint.load(tmp_path / "part.pt")

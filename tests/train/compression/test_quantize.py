@@ -11,8 +11,8 @@ from engine.errors import InferenceError, InputError
 from engine.spec import Model
 from train.__main__ import main
 from train.compression import quantize
-from train.compression.ptq import KNOWN, Choices, nncf_arguments, quantize_ir
-from train.compression.trail import Row, Trail
+from train.compression.ptq import KNOWN, QuantizationOptions, nncf_arguments, quantize_ir
+from train.compression.trail import Attempt, Trail
 
 NOT_ASKED_OF_NNCF = ("calibration", "logit_correction")  # other pictures; what is done once NNCF has answered
 SCORES = ("binary", "mean image", "trimap", "species", "boundary")
@@ -36,7 +36,7 @@ def run_quantize(folder, shared_dataset):
 
 
 @pytest.fixture
-def asked(monkeypatch) -> list[Choices]:
+def asked(monkeypatch) -> list[QuantizationOptions]:
     """Every call of NNCF; the FP32 model is given in its place."""
     calls = []
 
@@ -73,7 +73,7 @@ def said(folder: Path) -> dict:
 def test_by_default_nncf_is_asked_for_nothing_advanced():
     import nncf
 
-    assert nncf_arguments(Choices()) == {
+    assert nncf_arguments(QuantizationOptions()) == {
         "preset": nncf.QuantizationPreset.MIXED,
         "subset_size": 300,
         "fast_bias_correction": False,
@@ -87,12 +87,12 @@ def test_by_default_nncf_is_asked_for_nothing_advanced():
     [(name, value) for name, known in KNOWN.items() for value in known[1:] if name not in NOT_ASKED_OF_NNCF],
 )
 def test_every_option_changes_what_nncf_is_asked_for(option, value):
-    assert nncf_arguments(Choices(**{option: value})) != nncf_arguments(Choices())
+    assert nncf_arguments(QuantizationOptions(**{option: value})) != nncf_arguments(QuantizationOptions())
 
 
 def test_nothing_chosen_is_what_it_always_was(run_quantize, folder, asked, capsys):
     assert run_quantize() == 0
-    assert asked == [Choices(subset_size=10)]
+    assert asked == [QuantizationOptions(subset_size=10)]
     report = said(folder)
     assert (report["preset"], report["bias_correction"], report["range_estimator"]) == ("mixed", "accurate", "default")
     assert (report["subset_size"], len(report["calibration_sha256"])) == (10, 10)
@@ -104,7 +104,7 @@ def test_nothing_chosen_is_what_it_always_was(run_quantize, folder, asked, capsy
 
 def test_given_options_are_asked_for_and_recorded(run_quantize, folder, asked):
     assert run_quantize("--preset", "performance", "--range-estimator", "histogram", "--subset-size", 4) == 0
-    assert asked == [Choices(preset="performance", range_estimator="histogram", subset_size=4)]
+    assert asked == [QuantizationOptions(preset="performance", range_estimator="histogram", subset_size=4)]
     assert said(folder)["range_estimator"] == "histogram"
     assert len(said(folder)["calibration_sha256"]) == 4
     assert said(folder)["reason"].startswith("Given on the command line: preset performance, range estimator histogram")
@@ -113,8 +113,8 @@ def test_given_options_are_asked_for_and_recorded(run_quantize, folder, asked):
 def make_trail(folder: Path, path: Path, **changed: str) -> None:
     artefact = Model.open(folder).spec.artefacts["openvino-fp32.xml"]
     rows = [
-        Row(Choices(subset_size=10), dict.fromkeys(SCORES, 0.5)),
-        Row(Choices(subset_size=10, **changed), dict.fromkeys(SCORES, 0.1)),
+        Attempt(QuantizationOptions(subset_size=10), dict.fromkeys(SCORES, 0.5)),
+        Attempt(QuantizationOptions(subset_size=10, **changed), dict.fromkeys(SCORES, 0.1)),
     ]
     Trail("drawn", artefact.sha256, ["1"], dict.fromkeys(SCORES, 0.9), rows).save(path)
 
@@ -122,7 +122,7 @@ def make_trail(folder: Path, path: Path, **changed: str) -> None:
 def test_the_choice_of_a_trail_is_taken_with_its_reason(run_quantize, folder, asked, tmp_path):
     make_trail(folder, tmp_path / "trail.json", preset="performance")
     assert run_quantize("--from-trail", tmp_path / "trail.json") == 0
-    assert asked == [Choices(preset="performance", subset_size=10)]
+    assert asked == [QuantizationOptions(preset="performance", subset_size=10)]
     report = said(folder)
     assert report["reason"].startswith("Of 2 ways that could be taken, preset performance")
     assert [each["drop"]["species"] for each in report["trail"]] == [0.5, 0.1]
@@ -132,7 +132,7 @@ def test_options_given_beside_a_trail_are_taken_and_it_tells_how_they_stand(run_
     trail = tmp_path / "trail.json"
     make_trail(folder, trail, preset="performance")
     assert run_quantize("--from-trail", trail, "--preset", "mixed") == 0
-    assert asked == [Choices(subset_size=10)]
+    assert asked == [QuantizationOptions(subset_size=10)]
     assert said(folder)["reason"] == (
         "Given on the command line: preset mixed. Of 2 ways compared the least loss was 0.10 points at worst, and this "
         "one lost 0.50."
@@ -242,7 +242,7 @@ def test_an_unknown_name_is_refused_with_the_known(run_quantize, capsys, option)
 
 def test_an_unknown_name_in_a_trail_is_refused_with_the_known():
     with pytest.raises(InputError, match=r"There is no range estimator 'best'. Known: default, histogram"):
-        Choices(range_estimator="best").check(300)
+        QuantizationOptions(range_estimator="best").check(300)
 
 
 def test_the_trail_of_another_model_is_refused(run_quantize, folder, asked, tmp_path, capsys):
@@ -270,13 +270,15 @@ def test_a_failure_of_nncf_names_what_was_asked_for(exported, tmp_path, monkeypa
 
     monkeypatch.setattr(nncf, "quantize", fail)
     with pytest.raises(InferenceError, match=r"NNCF failed with channel alignment on \(KeyError: 'float32'\)"):
-        quantize_ir(exported / "openvino-fp32.xml", [], (64, 64), Choices(channel_alignment="on"))
+        quantize_ir(exported / "openvino-fp32.xml", [], (64, 64), QuantizationOptions(channel_alignment="on"))
 
 
 def test_the_kept_command_makes_the_same_int8_again():
     args = argparse.Namespace(model=Path("models/drawn"), max_drop=0.2)
-    choices = Choices(preset="performance", subset_size=50)
+    choices = QuantizationOptions(preset="performance", subset_size=50)
     expected = "quantize --model models/drawn --data ROOT --preset performance --subset-size 50 --max-drop 0.2"
     assert quantize.command_of(args, choices) == f"python -m train {expected}"
     args.max_drop = None
-    assert quantize.command_of(args, Choices()) == "python -m train quantize --model models/drawn --data ROOT"
+    assert (
+        quantize.command_of(args, QuantizationOptions()) == "python -m train quantize --model models/drawn --data ROOT"
+    )

@@ -7,21 +7,21 @@ import pytest
 
 from engine.errors import InputError
 from engine.spec import ArtefactSpec
-from train.compression.ptq import Choices, describe
+from train.compression.ptq import QuantizationOptions, options_in_words
 from train.compression.scores import drops, read_scores, worst_drop
-from train.compression.trail import Row, Trail, choose, reason
+from train.compression.trail import Attempt, Trail, choose, reason
 
 FP32 = {"binary": 0.9, "mean image": 0.9, "trimap": 0.8, "species": 0.95, "boundary": 0.6}
 
 
-def row(drop: float, boundary: float = 0.0, **changed: str | int) -> Row:
+def row(drop: float, boundary: float = 0.0, **changed: str | int) -> Attempt:
     """A row that loses `drop` points of species IoU and gains 0.1 of the others."""
     dropped = {"binary": -0.1, "mean image": -0.1, "trimap": -0.1, "species": drop, "boundary": boundary}
     scores = {name: FP32[name] - dropped[name] / 100 for name in FP32}
-    return Row(Choices(**changed), dropped, scores, 2.98, "INT8", 36.0)
+    return Attempt(QuantizationOptions(**changed), dropped, scores, 2.98, "INT8", 36.0)
 
 
-def make_trail(*rows: Row) -> Trail:
+def make_trail(*rows: Attempt) -> Trail:
     return Trail("drawn", {"openvino-fp32.xml": "abc"}, ["1", "2"], FP32, list(rows))
 
 
@@ -68,7 +68,7 @@ def test_a_gain_is_no_better_than_no_loss():
 
 
 def test_overflow_fix_off_and_what_failed_are_never_taken():
-    failed = Row(Choices(channel_alignment="on"), failed="KeyError")
+    failed = Attempt(QuantizationOptions(channel_alignment="on"), failed="KeyError")
     rows = [row(0.4), row(0.0, overflow_fix="off"), failed]
     assert choose(rows) is rows[0]
     assert choose(rows[1:]) is None
@@ -76,7 +76,9 @@ def test_overflow_fix_off_and_what_failed_are_never_taken():
 
 
 def test_a_trail_comes_back_as_it_was_saved(tmp_path):
-    trail = make_trail(row(0.4), row(0.1, subset_size=50), Row(Choices(channel_alignment="on"), failed="KeyError"))
+    trail = make_trail(
+        row(0.4), row(0.1, subset_size=50), Attempt(QuantizationOptions(channel_alignment="on"), failed="KeyError")
+    )
     trail.save(tmp_path / "trail.json")
     assert Trail.load(tmp_path / "trail.json") == trail
     written = json.loads((tmp_path / "trail.json").read_text())
@@ -88,12 +90,14 @@ def test_a_trail_comes_back_as_it_was_saved(tmp_path):
 
 def test_a_trail_finds_what_was_done():
     trail = make_trail(row(0.4), row(0.1, subset_size=50))
-    assert trail.find(Choices(subset_size=50)) is trail.rows[1]
-    assert trail.find(Choices(preset="performance")) is None
+    assert trail.find(QuantizationOptions(subset_size=50)) is trail.rows[1]
+    assert trail.find(QuantizationOptions(preset="performance")) is None
 
 
 def test_the_table_has_every_way_and_marks_the_one_taken():
-    trail = make_trail(row(0.4, 1.0), row(0.1, subset_size=50), Row(Choices(channel_alignment="on"), failed="KeyError"))
+    trail = make_trail(
+        row(0.4, 1.0), row(0.1, subset_size=50), Attempt(QuantizationOptions(channel_alignment="on"), failed="KeyError")
+    )
     lines = trail.table().splitlines()
     assert lines[2] == "| FP32, IoU | 0.9000 | 0.9000 | 0.8000 | 0.9500 | 0.6000 | | | | |"
     assert lines[3] == "| the defaults | -0.10 | -0.10 | -0.10 | +0.40 | +1.00 | 0.40 | 2.98 | INT8 | 36 |"
@@ -103,15 +107,18 @@ def test_the_table_has_every_way_and_marks_the_one_taken():
 
 
 def test_the_rows_for_model_json_say_what_was_changed_and_lost():
-    compact = make_trail(row(0.123, subset_size=50), Row(Choices(), failed="KeyError")).compact()
+    compact = make_trail(row(0.123, subset_size=50), Attempt(QuantizationOptions(), failed="KeyError")).compact()
     assert compact[0]["changed"] == {"subset_size": 50}
     assert compact[0]["drop"]["species"] == 0.12
     assert compact[1] == {"changed": {}, "failed": "KeyError"}
 
 
 def test_options_are_told_in_words():
-    assert describe(Choices(preset="performance", subset_size=50).changed()) == "preset performance, subset size 50"
-    assert describe(Choices().changed()) == "the defaults"
+    assert (
+        options_in_words(QuantizationOptions(preset="performance", subset_size=50).changed())
+        == "preset performance, subset size 50"
+    )
+    assert options_in_words(QuantizationOptions().changed()) == "the defaults"
 
 
 def test_the_trail_of_another_model_is_refused():
