@@ -13,11 +13,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 from engine.errors import InferenceError, InputError
+from engine.progress import Step
 
 PROGRAM = (sys.executable, "-m", "engine")
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,17 +27,8 @@ STOPPING_SECONDS = 15.0  # that an interrupted command has to write what it has
 BAD_INPUT = 2  # exit status
 
 
-@dataclass(frozen=True)
-class Step:
-    """How far a command is: the share done (0 to 1), what goes on, the seconds left where that can be said."""
-
-    share: float
-    what: str
-    seconds_left: float | None = None
-
-
 class EngineProcess:
-    """One run of a command that knows `--progress json` and `--json FILE`.
+    """One run of a command (`engine.command`), which tells its progress on stderr and writes its result to a file.
 
     Args:
         arguments: after `python -m engine`, for example ["benchmark", "--seconds", "5"].
@@ -56,7 +48,8 @@ class EngineProcess:
         self._stopping, self._advice = stopping, advice
         self._process: subprocess.Popen | None = None
         self._interrupted_at: float | None = None
-        self._step, self._stepped_at = Step(0.0, "starting"), time.monotonic()
+        self._step, self._stepped_at = Step(0, 1, "starting"), time.monotonic()
+        self._last_words = "no word"
 
     def run(self) -> Generator[Step, None, dict | None]:
         """Starts the process and says several times a second how far it is; closing the generator kills it.
@@ -71,12 +64,12 @@ class EngineProcess:
         if self._interrupted_at is not None:
             return None
         with tempfile.TemporaryDirectory(prefix="whisker-") as folder:
-            result, complaints = Path(folder) / "result.json", Path(folder) / "stderr.txt"
-            with complaints.open("wb") as stderr:
-                process = subprocess.Popen(
-                    [*self._command, "--json", str(result), "--progress", "json"],
-                    stdout=subprocess.PIPE, stderr=stderr, cwd=ROOT, text=True, start_new_session=True,
-                )  # fmt: skip
+            result = Path(folder) / "result.json"
+            process = subprocess.Popen(
+                [*self._command, "--json", str(result), "--progress", "json"],
+                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=ROOT, text=True, errors="replace",
+                start_new_session=True,
+            )  # fmt: skip
             self._process = process
             try:
                 yield from self._steps(process)
@@ -87,7 +80,7 @@ class EngineProcess:
                 return json.loads(result.read_text())
             if self._interrupted_at is not None:
                 return None
-            raise self._error(status, complaints.read_text(errors="replace"))
+            raise self._error(status)
 
     def interrupt(self) -> None:
         """Asks the command to stop and to write what it has; one that does not is killed after a while."""
@@ -108,7 +101,7 @@ class EngineProcess:
         process.wait()
 
     def _steps(self, process: subprocess.Popen) -> Generator[Step, None, None]:
-        reader = threading.Thread(target=self._read, args=(process.stdout,), daemon=True)
+        reader = threading.Thread(target=self._read, args=(process.stderr,), daemon=True)
         reader.start()
         while reader.is_alive():
             yield self._now()
@@ -117,27 +110,27 @@ class EngineProcess:
                 self.kill()
 
     def _read(self, lines: IO[str]) -> None:
-        """Keeps the last step said; what a library prints in between is not for us."""
+        """Keeps the last step, and the last line that is none: a complaint, or what a library says."""
         with lines:
             for line in lines:
                 try:
-                    said = json.loads(line)
-                    self._step = Step(said["share"], said["what"], said["seconds_left"])
-                except (ValueError, KeyError, TypeError):
-                    continue
-                self._stepped_at = time.monotonic()
+                    self._step = Step(**json.loads(line))
+                except (ValueError, TypeError):
+                    self._last_words = line.strip() or self._last_words
+                else:
+                    self._stepped_at = time.monotonic()
 
     def _now(self) -> Step:
         """The last step, its seconds counted down since."""
         if self._interrupted_at is not None:
-            return Step(self._step.share, self._stopping)
-        left = self._step.seconds_left
-        if left is None:
+            return replace(self._step, what=self._stopping, left_s=None)
+        left_s = self._step.left_s
+        if left_s is None:
             return self._step
-        return replace(self._step, seconds_left=max(0.0, left - (time.monotonic() - self._stepped_at)))
+        return replace(self._step, left_s=max(0.0, left_s - (time.monotonic() - self._stepped_at)))
 
-    def _error(self, status: int, complaints: str) -> InputError | InferenceError:
-        last = (complaints.strip().splitlines() or ["no word"])[-1]
+    def _error(self, status: int) -> InputError | InferenceError:
+        last = self._last_words
         if status == BAD_INPUT:
             return InputError(last.removeprefix("error: "))
         return InferenceError(f"`{' '.join(self._command[1:4])}` ended with status {status} ({last}). {self._advice}")

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from demo import lab_words
-from demo.engine_process import Step
 from demo.lab_run import LabResult
 from demo.looks import LOOKS, color, label
 from demo.words import milliseconds, percent
+from engine.progress import Step
 
 INTRO = """<div class="lab-intro"><p class="empty-title">Which runtime should answer on this machine?</p>
 <p>Press the button: the chosen backends take turns on one picture, in a process of their own, and you get the answer
@@ -18,7 +18,7 @@ WAITING = '<div class="working"><p>In line: one benchmark runs at a time. Your p
 def working_html(step: Step, label: str = "Benchmark") -> str:
     """How far it is, as a bar and in words; `label` is the bar's for a screen reader."""
     share = f"{step.share * 100:.0f} %"
-    left = "" if step.seconds_left is None else f", {duration(step.seconds_left)} left"
+    left = "" if step.left_s is None else f", {duration(step.left_s)} left"
     what = step.what[0].upper() + step.what[1:]
     return (
         f'<div class="working"><p><b>{escape(named(what))}</b> · {share}{left}</p>'

@@ -2,11 +2,13 @@
 
 import shlex
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from demo.engine_process import PROGRAM, EngineProcess, Step
+from demo.engine_process import PROGRAM, EngineProcess
+from engine.command import words_of
 from engine.errors import EngineError, InputError
+from engine.progress import Step
 from engine.sweep import expected_seconds, settings
 
 SWEEP_SECONDS = 1.0  # of measuring each setting
@@ -40,15 +42,16 @@ class LabPlan:
 
     def benchmark_arguments(self, model: str) -> list[str]:
         """After `python -m engine`."""
-        arguments = ["benchmark", "--model", model, "--backends", ",".join(self.backends)]
-        arguments += ["--seconds", f"{self.seconds:g}", "--torch-allocator", self.allocator]
-        if self.photo is not None:
-            arguments += ["--photo", str(self.photo)]
-        return arguments + [f"--{extra}" for extra in self.extras if extra != "sweep"]
+        extras = {extra: True for extra in self.extras if extra != "sweep"}
+        return [
+            "benchmark",
+            *words_of(model=model, backends=self.backends, seconds=float(self.seconds)),
+            *words_of(torch_allocator=self.allocator, photo=self.photo, **extras),
+        ]
 
     def sweep_arguments(self, model: str) -> list[str]:
         """After `python -m engine`."""
-        return ["sweep", "--model", model, "--backend", self.sweep_backend, "--seconds", f"{SWEEP_SECONDS:g}"]
+        return ["sweep", *words_of(model=model, backend=self.sweep_backend, seconds=SWEEP_SECONDS)]
 
 
 @dataclass(frozen=True)
@@ -116,20 +119,17 @@ class LabRun:
             running.close()
 
     def _with_sweep_ahead(self, step: Step) -> Step:
-        if not self._plan.sweep_seconds or step.seconds_left is None or step.share >= 1:
+        if not self._plan.sweep_seconds or step.left_s is None or step.share >= 1:
             return step
-        benchmark_seconds = step.seconds_left / (1 - step.share)
+        benchmark_seconds = step.left_s / (1 - step.share)
         whole = benchmark_seconds + self._plan.sweep_seconds
-        return replace(
-            step,
-            share=step.share * benchmark_seconds / whole,
-            seconds_left=step.seconds_left + self._plan.sweep_seconds,
-        )
+        done = step.share * benchmark_seconds
+        return Step(done, whole, step.what, step.left_s + self._plan.sweep_seconds)
 
     def _with_benchmark_done(self, step: Step) -> Step:
         before = self._plan.seconds
-        share = (before + step.share * self._plan.sweep_seconds) / (before + self._plan.sweep_seconds)
-        return replace(step, share=share, what=f"sweep: {step.what}")
+        done = before + step.share * self._plan.sweep_seconds
+        return Step(done, before + self._plan.sweep_seconds, f"sweep: {step.what}", step.left_s)
 
 
 def with_short_path(benchmark: dict, photo: Path | None) -> dict:

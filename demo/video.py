@@ -19,6 +19,7 @@ from demo.looks import label
 from demo.video_example import draw_clip
 from demo.viewer_runs import ViewerRuns
 from engine.backends import INT8_BACKEND
+from engine.command import words_of
 from engine.effects import DEFAULT_EFFECT_OPTIONS, EFFECTS
 from engine.errors import InputError
 from engine.video.clip import Clip
@@ -116,15 +117,19 @@ class VideoOptions:
         """
         if self.clip is None:
             raise InputError("There is no clip yet. Drop one in, or press “Try it with the example cat”.")
-        words = ["video", self.clip, str(out), "--model", model, "--backend", self.backend, "--effect", self.effect]
-        words += ["--edge", self.edge, "--color", hex_color(self.color), "--blur", f"{self.blur_percent / 100:g}"]
-        if self.compare not in (ALONE, self.backend):
-            words += ["--compare", self.compare]
-        if self.effect == "replace":
-            if self.background is None:
-                raise InputError("There is no picture for the background yet. Drop one in.")
-            words += ["--background", self.background]
-        return words
+        if self.effect == "replace" and self.background is None:
+            raise InputError("There is no picture for the background yet. Drop one in.")
+        options = words_of(
+            model=model,
+            backend=self.backend,
+            effect=self.effect,
+            edge=self.edge,
+            color=hex_color(self.color),
+            blur=self.blur_percent / 100,
+            compare=None if self.compare in (ALONE, self.backend) else self.compare,
+            background=self.background if self.effect == "replace" else None,
+        )
+        return ["video", self.clip, str(out), *options]
 
 
 def show(

@@ -7,9 +7,9 @@ import plotly.graph_objects as go
 
 from demo import lab_markup, video_words
 from demo.charts import TEMPLATE
-from demo.engine_process import Step
 from demo.looks import color, label
 from demo.words import milliseconds
+from engine.progress import Step
 from engine.video.clip import MAX_SECONDS, MAX_SIDE, clock
 from engine.video.container import KINDS, MAX_MEGABYTES
 

@@ -5,8 +5,8 @@ from typing import Any, Protocol
 
 import gradio as gr
 
-from demo.engine_process import Step
 from engine.errors import EngineError
+from engine.progress import Step
 
 
 class Run(Protocol):

@@ -1,17 +1,22 @@
 """Which memory allocator a number was measured with, and PyTorch's best case.
 
 glibc gives memory back to the system after every layer and takes it again for the next: the page faults cost eager
-PyTorch on a CPU up to half of its time. Told to keep its memory, it does. The variables are read when a process starts.
+PyTorch on a CPU up to half of its time. Told to keep its memory, it does.
+
+Source: mallopt(3).
 """
 
+import ctypes
 import os
 import platform
-import sys
 
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # of malloc.h
+TOP_PAD_BYTES = 512 * 2**20
+# The same for a process that starts, which reads them from its environment.
 TUNED = {
     "MALLOC_TRIM_THRESHOLD_": "1000000000000",
     "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TOP_PAD_": str(512 * 2**20),
+    "MALLOC_TOP_PAD_": str(TOP_PAD_BYTES),
 }
 PRELOADED = ("jemalloc", "tcmalloc", "mimalloc")
 
@@ -27,11 +32,15 @@ def describe_allocator() -> str:
 
 
 def is_tuned() -> bool:
-    """Whether this process started with `TUNED`."""
+    """Whether this process, or the one that started it, was told by `tune`."""
     return all(os.environ.get(name) == value for name, value in TUNED.items())
 
 
-def restart_tuned(module: str, argv: list[str]) -> None:
-    """Starts `python -m module argv` in place of this process, with `TUNED`; returns where that is so or cannot be."""
-    if platform.system() == "Linux" and not is_tuned():
-        os.execve(sys.executable, [sys.executable, "-m", module, *argv], {**os.environ, **TUNED})
+def tune() -> None:
+    """Tells glibc to keep its memory, in this process and in those it starts; does nothing where it is not used."""
+    if platform.libc_ver()[0] != "glibc" or is_tuned():
+        return
+    mallopt = ctypes.CDLL(None).mallopt
+    for parameter, value in ((M_TRIM_THRESHOLD, -1), (M_MMAP_MAX, 0), (M_TOP_PAD, TOP_PAD_BYTES)):
+        mallopt(parameter, value)
+    os.environ.update(TUNED)

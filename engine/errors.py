@@ -3,6 +3,7 @@
     EngineError
     |- InputError (also ValueError)                  the picture, the data or an option is not one we can use
     |- ArtefactError                                 weights or model.json missing, unreadable, or disagreeing
+    |- OutputError                                   a result cannot be written
     |- BackendUnavailableError (also ImportError)    the runtime or device is not on this machine
     `- InferenceError                                the runtime failed; the original is its __cause__
 
@@ -22,6 +23,10 @@ class InputError(EngineError, ValueError):
 
 class ArtefactError(EngineError):
     """Weights or `model.json` are missing, unreadable, or disagree with each other."""
+
+
+class OutputError(EngineError):
+    """A result cannot be written; the message names the file, the original exception is the `__cause__`."""
 
 
 class BackendUnavailableError(EngineError, ImportError):

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from engine.backends import BACKENDS
 from engine.calibration import Calibration
@@ -16,6 +15,7 @@ from engine.images import Picture, read_picture
 from engine.intervals import intervals
 from engine.metrics import PetScores
 from engine.postprocess import trimap_from_logits
+from engine.progress import track
 from engine.segmenter import Segmentation, Segmenter
 
 # The backend that scores an artefact: the first that reads it.
@@ -75,8 +75,7 @@ def score(segmenter: Segmenter, samples: list[Sample]) -> dict:
     Raises:
         InputError: a photo or a trimap cannot be read, or they differ in size.
     """
-    with tqdm(total=len(samples), desc="evaluating", unit="photo", leave=False, mininterval=1) as bar:
-        return evaluate_together({"": segmenter}, samples, lambda sample, seen: bar.update(len(seen)))[""].report()
+    return evaluate_together({"": segmenter}, track(samples, "evaluating"))[""].report()
 
 
 def evaluate_together(
@@ -86,7 +85,7 @@ def evaluate_together(
 
     Args:
         segmenters: by a name of one's own.
-        pets: the photos.
+        samples: the photos.
         told: of each photo, when it is done.
 
     Raises:

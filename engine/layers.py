@@ -53,7 +53,7 @@ def profile(model: Model, backends: tuple[str, ...] = PROFILED, calls: int = CAL
         InputError: a backend is not one of OpenVINO.
         ArtefactError: its artefact is missing or changed.
     """
-    for name in backends:
+    for name in backends or ("nothing",):
         if name not in PROFILED:
             raise InputError(f"The layers of {name} cannot be told apart; those of {', '.join(PROFILED)} can.")
     layers = {name: profile_backend(model, name, calls) for name in backends}

@@ -1,6 +1,6 @@
 """How much of its scores a model keeps on disturbed photos, FP32 beside INT8."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from engine.dataset import Sample
 from engine.disturbances import DISTURBANCES, AnnotatedImage, Disturbance
@@ -9,21 +9,19 @@ from engine.images import Picture
 from engine.intervals import difference, intervals
 from engine.metrics import PetScores
 from engine.postprocess import trimap_from_logits
+from engine.progress import counting
 from engine.segmenter import Segmenter
 
 SHOWN = ("binary.dataset_iou", "species.mean_iou")
-STEPS = 1 + len(DISTURBANCES)
+STEPS = 1 + len(DISTURBANCES)  # states of a photo
 
 
-def measure_robustness(
-    segmenters: Mapping[str, Segmenter], samples: list[Sample], on_step: Callable[[], object] = lambda: None
-) -> dict:
+def measure_robustness(segmenters: Mapping[str, Segmenter], samples: list[Sample]) -> dict:
     """Scores on photos as they are and disturbed.
 
     Args:
         segmenters: of one model, two of them: that which the other is compared with first (FP32, INT8).
-        pets: the photos.
-        on_step: told when a photo is done in one state, `STEPS` times a photo.
+        samples: the photos.
 
     Returns:
         "images", "undisturbed" and a list "disturbances"; each has "scores" by segmenter and score, "drop" (the same,
@@ -34,13 +32,14 @@ def measure_robustness(
     """
     undisturbed = {name: PetScores() for name in segmenters}
     disturbed = [{name: PetScores() for name in segmenters} for _ in DISTURBANCES]
-    for sample in samples:
-        picture, trimap = read_annotated(sample)
-        count(segmenters, sample, (picture.image, trimap), undisturbed)
-        on_step()
-        for disturbance, scores in zip(DISTURBANCES, disturbed, strict=True):
-            count(segmenters, sample, disturbance.apply(picture.image, trimap, sample.name), scores)
-            on_step()
+    with counting(len(samples) * STEPS, "disturbing") as advance:
+        for sample in samples:
+            picture, trimap = read_annotated(sample)
+            count(segmenters, sample, (picture.image, trimap), undisturbed)
+            advance()
+            for disturbance, scores in zip(DISTURBANCES, disturbed, strict=True):
+                count(segmenters, sample, disturbance.apply(picture.image, trimap, sample.name), scores)
+                advance()
     plain = compared_scores(undisturbed)
     rows = [
         row_of(disturbance, scores, plain["scores"])

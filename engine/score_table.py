@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from tqdm import tqdm
-
 from engine.backends import BACKENDS
 from engine.dataset import Sample
 from engine.errors import ArtefactError, BackendUnavailableError
 from engine.evaluate import SCORED_BY, Evaluation, OnPhoto, evaluate_together
 from engine.intervals import difference
+from engine.progress import counting
 from engine.segmenter import DEFAULT_BACKEND, Segmenter
 from engine.spec import FILE_NAME, MODELS, Model
 
@@ -88,20 +87,20 @@ def committed_models() -> list[str]:
 
 
 def score_models(models: Sequence[ModelScores], samples: list[Sample], told: Mapping[str, OnPhoto] = NOBODY) -> None:
-    """Scores all artefacts of all models; one bar over everything.
+    """Scores all artefacts of all models; one progress over everything.
 
     Args:
         models: opened; their `evaluations` are filled.
-        pets: the photos.
+        samples: the photos.
         told: of each photo of a model, by the model's name.
 
     Raises:
         InputError: a photo or a trimap cannot be read, or they differ in size.
     """
     total = len(samples) * sum(len(each.segmenters) for each in models)
-    with tqdm(total=total, desc="evaluating", unit="mask", leave=False, mininterval=1) as bar:
+    with counting(total, "evaluating") as advance:
         for each in models:
             listeners = [told[each.name]] if each.name in told else []
             each.evaluations = evaluate_together(
-                each.segmenters, samples, lambda sample, seen: bar.update(len(seen)), *listeners
+                each.segmenters, samples, lambda sample, seen: advance(len(seen)), *listeners
             )

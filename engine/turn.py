@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine.progress import Step, report
+
 try:
     import fcntl
 except ImportError:  # not a Unix; there every benchmark runs at once
@@ -35,8 +37,13 @@ def is_taken(path: Path | None = None) -> bool:
     return False
 
 
+def say_so() -> None:
+    """Tells who listens to this process."""
+    report(Step(0, 1, "waiting: another benchmark runs on this machine"))
+
+
 @contextmanager
-def my_turn(on_wait: Callable[[], None] = lambda: None, path: Path | None = None) -> Iterator[None]:
+def my_turn(on_wait: Callable[[], None] = say_so, path: Path | None = None) -> Iterator[None]:
     """Waits until no other process of this user measures, then keeps the turn.
 
     Args:

@@ -7,56 +7,70 @@ Ctrl-C ends it early and keeps what was measured.
 import argparse
 from pathlib import Path
 
-from engine.allocator import restart_tuned
+from engine import allocator
 from engine.benchmark import Plan, benchmark
-from engine.commands.options import add_allocator, add_json, add_model, add_progress, complain, repeating
+from engine.command import Outcome, command_line, complain, names
+from engine.commands.options import add_allocator, add_model, model_option
 from engine.machine import machine_in_words
-from engine.progress import PRINTERS
+from engine.progress import report
+from engine.segmenter import DEFAULT_MODEL
 from engine.spec import Model
 from engine.turn import my_turn
 
-DEFAULT_BACKENDS = "torch,torchscript,openvino-fp32,openvino-int8"
+DEFAULT_BACKENDS = ("torch", "torchscript", "openvino-fp32", "openvino-int8")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--backends", default=DEFAULT_BACKENDS, metavar="A,B,...")
+    parser.add_argument("--backends", type=names, metavar="A,B,...", help="in the order of the ratios")
     parser.add_argument("--photo", type=Path, metavar="P", help="a photo or a folder of them; a drawn one without")
-    parser.add_argument("--seconds", type=float, default=10.0, metavar="S", help="of timing, all backends together")
+    parser.add_argument("--seconds", type=float, metavar="S", help="of timing, all backends together")
     parser.add_argument("--startup", action="store_true", help="start each anew: import, load, compile, memory")
     parser.add_argument("--layers", action="store_true", help="what really ran: time and precision of each layer")
     parser.add_argument("--roofline", action="store_true", help="this machine's measured peaks, and the share reached")
     add_allocator(parser)
     add_model(parser)
-    add_json(parser)
-    add_progress(parser)
 
 
-def run(args: argparse.Namespace) -> tuple[dict, bool]:
-    plan = Plan(
-        backends=tuple(args.backends.split(",")) if args.backends else (),
-        seconds=args.seconds,
-        photo=args.photo,
-        startup=args.startup,
-        layers=args.layers,
-        roofline=args.roofline,
-    )
+def run(
+    *,
+    backends: tuple[str, ...] = DEFAULT_BACKENDS,
+    photo: Path | None = None,
+    seconds: float = 10.0,
+    startup: bool = False,
+    layers: bool = False,
+    roofline: bool = False,
+    torch_allocator: str = "default",
+    model: str = DEFAULT_MODEL,
+) -> Outcome:
+    """Measures and tells it; the fields of `benchmark --json`.
+
+    Raises:
+        InputError: a backend, the photo, the model or the seconds cannot be used.
+        BackendUnavailableError: none of the backends runs here.
+    """
+    plan = Plan(backends, seconds, photo, startup, layers, roofline)
     plan.check()
-    model = Model.open(args.model)
-    if args.torch_allocator == "tuned":
-        restart_tuned("engine", args.argv)
-    with (
-        PRINTERS[args.progress]() as on_progress,
-        my_turn(lambda: on_progress(0.0, "waiting: another benchmark runs on this machine", None)),
-    ):
-        result = benchmark(model, plan, on_progress)
-    allocator = args.torch_allocator if args.torch_allocator != "default" else None
-    options = {name: getattr(args, name) for name in ("backends", "seconds", "photo", "startup", "layers", "roofline")}
-    result = {"command": repeating(args, **options, torch_allocator=allocator), **result}
-    if args.progress == "bar":
-        print_result(result)
+    opened = Model.open(model)
+    if torch_allocator == "tuned":
+        allocator.tune()
+    with my_turn():
+        result = benchmark(opened, plan, report)
+    said = command_line(
+        "engine benchmark",
+        model=model_option(model),
+        backends=backends,
+        seconds=seconds,
+        photo=photo,
+        startup=startup,
+        layers=layers,
+        roofline=roofline,
+        torch_allocator=None if torch_allocator == "default" else torch_allocator,
+    )
+    result = {"command": said, **result}
+    print_result(result)
     for reason in (*result["unavailable"].values(), *result["failed"].values()):
         complain(reason)  # the others were timed
-    return result, False
+    return Outcome(result, interrupted=result["cancelled"])
 
 
 def print_result(result: dict) -> None:

@@ -7,68 +7,101 @@ photos, and what INT8 changes. With --backend, that one.
 import argparse
 from pathlib import Path
 
-from engine.commands.options import add_backend, add_json, add_model
+from engine.command import Outcome
+from engine.commands.options import add_backend, add_model
 from engine.commands.scores import print_report, print_table
 from engine.contact_sheet import Differences, draw_sheet
 from engine.dataset import Sample, read_split
 from engine.errors import InputError
 from engine.evaluate import SCORED_BY, score, spread
-from engine.files import write_aside
+from engine.files import Outputs
 from engine.score_table import FP32_IR, INT8_IR, ModelScores, committed_models, score_models
 from engine.segmenter import DEFAULT_MODEL, Segmenter
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="ROOT", help="holds oxford-iiit-pet/")
-    parser.add_argument("--split", default="test", help="test or trainval")
+    parser.add_argument("--split", help="test or trainval")
     parser.add_argument("--limit", type=int, metavar="N", help="so many photos, spread over the split")
     parser.add_argument("--sheet", type=Path, metavar="FILE", help="draw there where INT8 and FP32 differ most (a PNG)")
-    parser.add_argument("--sheet-photos", type=int, default=12, metavar="N", help="so many photos of it (12)")
-    add_backend(parser, default=None)
+    parser.add_argument("--sheet-photos", type=int, metavar="N", help="so many photos of it")
+    add_backend(parser)
     add_model(parser)
-    parser.set_defaults(model=None)
-    add_json(parser)
 
 
-def run(args: argparse.Namespace) -> tuple[dict, bool]:
-    if args.sheet is not None and args.backend is not None:
+def run(
+    *,
+    data: Path,
+    split: str = "test",
+    limit: int | None = None,
+    sheet: Path | None = None,
+    sheet_photos: int = 12,
+    backend: str | None = None,
+    model: str | None = None,
+    outputs: Outputs | None = None,
+) -> Outcome:
+    """Scores one artefact, or all of them, and tells it; the fields of `evaluate --json`.
+
+    Args:
+        data: root of the dataset.
+        split: "test" or "trainval".
+        limit: so many photos only.
+        sheet: a PNG to draw, of `sheet_photos` photos; for all artefacts alone.
+        backend: scores this one alone.
+        model: one of models/ or a path; without it and a backend, every model in models/.
+        outputs: keeps what is there.
+
+    Raises:
+        InputError: the options do not go together, or the data cannot be read.
+        ArtefactError, BackendUnavailableError: nothing opens.
+    """
+    outputs = outputs or Outputs()
+    if sheet is not None and backend is not None:
         raise InputError("--sheet compares INT8 with FP32. Leave --backend out.")
-    if args.sheet is not None and args.sheet_photos < 1:
-        raise InputError(f"--sheet-photos is {args.sheet_photos}; expected 1 or more.")
-    if args.backend is None:
-        return evaluate_table(args), False
-    model = args.model or DEFAULT_MODEL
-    segmenter = Segmenter.open(model, args.backend)
-    scores = score(segmenter, spread(read_split(args.data, args.split), args.limit))
-    print(f"{model} on {args.backend}, {scores['images']:,} photos of {args.split}")
+    if sheet is not None and sheet_photos < 1:
+        raise InputError(f"--sheet-photos is {sheet_photos}; expected 1 or more.")
+    if sheet is not None:
+        outputs.check(sheet)
+    samples = spread(read_split(data, split), limit)
+    if backend is None:
+        models = [ModelScores.open(name) for name in ([model] if model else committed_models())]
+        differences = Differences(sheet_photos) if sheet is not None else None
+        result, drawn = score_all(models, samples, split, differences)
+        if sheet is not None and differences is not None:
+            picture = draw_sheet(differences.largest, drawn.model.spec, f"of {len(samples):,} photos of {split}")
+            with outputs.write(sheet) as partial:
+                picture.save(partial, "PNG", optimize=True)
+            print(f"the {len(differences.largest)} photos on which INT8 and FP32 differ most -> {sheet}")
+        return Outcome(result)
+    name = model or DEFAULT_MODEL
+    scores = score(Segmenter.open(name, backend), samples)
+    print(f"{name} on {backend}, {scores['images']:,} photos of {split}")
     print_report(scores)
-    return {"model": model, "backend": args.backend, "split": args.split, **scores}, False
+    return Outcome({"model": name, "backend": backend, "split": split, **scores})
 
 
-def evaluate_table(args: argparse.Namespace) -> dict:
-    """The fields of one artefact, as with --backend, then "models" with all of them."""
-    samples = spread(read_split(args.data, args.split), args.limit)
-    models = [ModelScores.open(name) for name in ([args.model] if args.model else committed_models())]
+def score_all(
+    models: list[ModelScores], samples: list[Sample], split: str, differences: Differences | None
+) -> tuple[dict, ModelScores]:
+    """The fields of one artefact, as with --backend, then "models" with all of them; and the model they are of.
+
+    Args:
+        models: opened.
+        samples: the photos.
+        split: they are of.
+        differences: told where INT8 and FP32 of that model differ.
+
+    Raises:
+        InputError: differences are asked for, and one of the two is missing; or the data cannot be read.
+    """
     drawn = next((each for each in models if each.name == DEFAULT_MODEL), models[0])
-    differences = Differences(args.sheet_photos)
-    if args.sheet is not None and not {INT8_IR, FP32_IR} <= drawn.segmenters.keys():
+    if differences is not None and not {INT8_IR, FP32_IR} <= drawn.segmenters.keys():
         missing = " ".join(drawn.unavailable[name] for name in (FP32_IR, INT8_IR) if name in drawn.unavailable)
         raise InputError(f"--sheet compares INT8 with FP32, and {drawn.name} has not both here: {missing}")
-
-    score_models(models, samples, {drawn.name: differences.add} if args.sheet is not None else {})
+    score_models(models, samples, {drawn.name: differences.add} if differences is not None else {})
     reports = {each.name: each.report() for each in models}
-    print(f"{len(samples):,} photos of {args.split}; below each score its 95 % interval over the photos")
+    print(f"{len(samples):,} photos of {split}; below each score its 95 % interval over the photos")
     print_table(models, reports)
-    if args.sheet is not None:
-        write_sheet(args, drawn, differences, samples)
     shown = {key: value for key, value in reports[drawn.name]["artefacts"][drawn.shown].items() if key != "backend"}
     backend = SCORED_BY[drawn.shown]
-    return {"model": drawn.name, "backend": backend, "split": args.split, **shown, "models": reports}
-
-
-def write_sheet(args: argparse.Namespace, model: ModelScores, differences: Differences, samples: list[Sample]) -> None:
-    spec = model.model.spec
-    sheet = draw_sheet(differences.largest, spec, f"of {len(samples):,} photos of {args.split}")
-    with write_aside(args.sheet) as partial:
-        sheet.save(partial, "PNG", optimize=True)
-    print(f"the {len(differences.largest)} photos on which INT8 and FP32 differ most -> {args.sheet}")
+    return {"model": drawn.name, "backend": backend, "split": split, **shown, "models": reports}, drawn

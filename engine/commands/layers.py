@@ -3,20 +3,26 @@
 import argparse
 
 from engine.backends import PROFILED
-from engine.commands.options import add_json, add_model, repeating
+from engine.command import Outcome, command_line, names
+from engine.commands.options import add_model, model_option
+from engine.segmenter import DEFAULT_MODEL
 from engine.spec import Model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--backends", default=",".join(PROFILED), metavar="A,B", help="of OpenVINO; the last one leads")
+    parser.add_argument("--backends", type=names, metavar="A,B", help="of OpenVINO; the last one leads")
     add_model(parser)
-    add_json(parser)
 
 
-def run(args: argparse.Namespace) -> tuple[dict, bool]:
+def run(*, backends: tuple[str, ...] = PROFILED, model: str = DEFAULT_MODEL) -> Outcome:
+    """Profiles the backends and tells it; the fields of `layers --json`.
+
+    Raises:
+        InputError: there is no such model, or a backend whose layers cannot be told apart.
+    """
     from engine.layers import profile  # OpenVINO is imported where it is used
 
-    result = profile(Model.open(args.model), tuple(args.backends.split(",")))
+    result = profile(Model.open(model), backends)
     for name, entry in result["backends"].items():
         print(
             f"{name}: {entry['total_ms']:.2f} ms, {entry['int8_share']:.0%} of it in INT8; "
@@ -33,4 +39,5 @@ def run(args: argparse.Namespace) -> tuple[dict, bool]:
     for row in result["dearest"]:
         costs = ", ".join(f"{name} {ms:.2f} ms ({row['precision'][name]})" for name, ms in row["ms"].items())
         print(f"  {row['share']:5.1%}  {row['what']}: {costs}")
-    return {"command": repeating(args, backends=args.backends), **result}, False
+    said = command_line("engine layers", model=model_option(model), backends=backends)
+    return Outcome({"command": said, **result})

@@ -6,7 +6,7 @@ python -m engine predict cat.jpg --export coco,rle,svg --instances --json found.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -14,41 +14,80 @@ from pathlib import Path
 from PIL import Image
 
 from engine.backends import DEFAULT_BACKEND_OPTIONS, BackendOptions
+from engine.command import Outcome, complain
 from engine.commands import products
-from engine.commands.options import add_backend, add_json, add_model, complain
+from engine.commands.options import add_backend, add_model
+from engine.commands.products import DEFAULTS, Wanted
 from engine.configuration import read_configuration
 from engine.errors import InputError
+from engine.files import Outputs
 from engine.images import Picture, read_picture
-from engine.segmenter import DEFAULT_BACKEND, Segmentation, Segmenter, timed
+from engine.progress import track
+from engine.segmenter import DEFAULT_BACKEND, DEFAULT_MODEL, Segmentation, Segmenter, timed
 from engine.spec import ModelSpec
+
+HERE = Path(".")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
-    parser.add_argument("--out", type=Path, default=Path("."), metavar="DIR", help="folder of the masks (here)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the masks")
     products.add_arguments(parser)
     parser.add_argument("--config", type=Path, metavar="FILE", help="backend, threads and requests that a sweep found")
-    add_backend(parser, default=None)
+    add_backend(parser)
     add_model(parser)
-    add_json(parser)
 
 
-def run(args: argparse.Namespace) -> tuple[list, bool]:
-    """Segments each photo; a bad one is reported, and the others go on."""
-    wanted = products.wanted_of(args)
-    backend, options = read_configuration(args.config) if args.config else (DEFAULT_BACKEND, DEFAULT_BACKEND_OPTIONS)
-    segmenter = Segmenter.open(args.model, args.backend or backend, options)
+def run(
+    *,
+    photos: Sequence[Path],
+    out: Path = HERE,
+    cutout: bool = False,
+    effect: str | None = None,
+    color: str | None = None,
+    background: Path | None = None,
+    blur: float = DEFAULTS.blur,
+    export: tuple[str, ...] = (),
+    instances: bool = False,
+    config: Path | None = None,
+    backend: str | None = None,
+    model: str = DEFAULT_MODEL,
+    outputs: Outputs | None = None,
+) -> Outcome:
+    """Segments each photo and writes what is wanted of it; a bad one is reported, and the others go on.
+
+    Args:
+        photos: files.
+        out: folder to write to.
+        cutout, effect, color, background, blur, export, instances: what is written besides the mask, see `Wanted`.
+        config: what `sweep` wrote; says backend, threads and requests.
+        backend: goes before that of `config`.
+        model: a folder of models/, or a path.
+        outputs: keeps what is there.
+
+    Raises:
+        InputError: an option cannot be used.
+        ArtefactError, BackendUnavailableError: the model cannot be opened.
+    """
+    outputs = outputs or Outputs()
+    wanted = Wanted.of(cutout, effect, color, background, blur, export, instances)
+    outputs.protect([*photos, *([background] if background else [])])
+    found, options = read_configuration(config) if config else (DEFAULT_BACKEND, DEFAULT_BACKEND_OPTIONS)
+    segmenter = Segmenter.open(model, backend or found, options)
     results: list[dict] = []
     used: set[str] = set()
     failed = False
-    for photo, answer in answers(segmenter, args.photos, options):
+    for photo, answer in track(answers(segmenter, list(photos), options), "segmenting", len(photos)):
         try:
             if isinstance(answer, InputError):
                 raise answer
             stem = free_stem(photo.stem, used)
-            mask_path = args.out / f"{stem}-mask.png"
-            products.save_png(colored_mask(answer, segmenter.spec), mask_path)
-            more = products.write_products(photo, answer, wanted, args.out / stem)
+            mask_path = out / f"{stem}-mask.png"
+            for path in (mask_path, *products.planned(wanted, out / stem)):  # all of it, or nothing
+                outputs.check(path)
+            with outputs.write(mask_path) as partial:
+                colored_mask(answer, segmenter.spec).save(partial, "PNG")
+            more = products.write_products(photo, answer, wanted, out / stem, outputs)
         except InputError as error:
             complain(error)
             failed = True
@@ -65,7 +104,7 @@ def run(args: argparse.Namespace) -> tuple[list, bool]:
         )
         areas = "  ".join(f"{name} {share:.1%}" for name, share in answer.areas.items())
         print(f"{photo}  {areas}  {sum(answer.timings.values()):.1f} ms  -> {mask_path}")
-    return results, failed
+    return Outcome(results, failed)
 
 
 def answers(

@@ -7,14 +7,13 @@ Oxford-IIIT Pet, and what is lost against the photos as they are.
 import argparse
 from pathlib import Path
 
-from tqdm import tqdm
-
-from engine.commands.options import add_json, add_model
+from engine.command import Outcome
+from engine.commands.options import add_model
 from engine.commands.scores import points
 from engine.dataset import read_split
 from engine.evaluate import spread
-from engine.robustness import SHOWN, STEPS, measure_robustness
-from engine.segmenter import Segmenter
+from engine.robustness import SHOWN, measure_robustness
+from engine.segmenter import DEFAULT_MODEL, Segmenter
 
 BACKENDS = ("openvino-fp32", "openvino-int8")
 HEADINGS = ("binary IoU", "species mIoU")
@@ -22,23 +21,24 @@ HEADINGS = ("binary IoU", "species mIoU")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="ROOT", help="holds oxford-iiit-pet/")
-    parser.add_argument("--split", default="test", help="test or trainval")
-    parser.add_argument(
-        "--limit", type=int, default=200, metavar="N", help="so many photos, spread over the split (200)"
-    )
+    parser.add_argument("--split", help="test or trainval")
+    parser.add_argument("--limit", type=int, metavar="N", help="so many photos, spread over the split")
     add_model(parser)
-    add_json(parser)
 
 
-def run(args: argparse.Namespace) -> tuple[dict, bool]:
-    samples = spread(read_split(args.data, args.split), args.limit)
-    segmenters = {name: Segmenter.open(args.model, name) for name in BACKENDS}
-    with tqdm(total=len(samples) * STEPS, desc="disturbing", unit="picture", leave=False, mininterval=1) as bar:
-        result = measure_robustness(segmenters, samples, bar.update)
-    print(f"{args.model}, {len(samples):,} photos of {args.split}; in brackets points lost against the photos as they")
+def run(*, data: Path, split: str = "test", limit: int = 200, model: str = DEFAULT_MODEL) -> Outcome:
+    """Scores FP32 and INT8 on disturbed photos and tells it.
+
+    Raises:
+        InputError: there is no such dataset, split or model.
+    """
+    samples = spread(read_split(data, split), limit)
+    segmenters = {name: Segmenter.open(model, name) for name in BACKENDS}
+    result = measure_robustness(segmenters, samples)
+    print(f"{model}, {len(samples):,} photos of {split}; in brackets points lost against the photos as they")
     print("are, INT8 - FP32 in points with its 95 % interval")
     print_rows(result)
-    return {"model": args.model, "split": args.split, **result}, False
+    return Outcome({"model": model, "split": split, **result})
 
 
 def print_rows(result: dict) -> None:

@@ -4,75 +4,80 @@ The result is for `python -m engine predict --config FILE` and `python app.py --
 """
 
 import argparse
+import math
 
-from engine.allocator import restart_tuned
+from engine import allocator
 from engine.backends import known
 from engine.benchmark import describe_model
-from engine.commands.options import (
-    add_allocator,
-    add_backend,
-    add_json,
-    add_model,
-    add_progress,
-    complain,
-    repeating,
-)
+from engine.command import Outcome, command_line, complain
+from engine.commands.options import add_allocator, add_backend, add_model, model_option
 from engine.errors import InputError
 from engine.machine import busy_share, describe_machine, machine_in_words
-from engine.progress import PRINTERS
+from engine.progress import report
+from engine.segmenter import DEFAULT_BACKEND, DEFAULT_MODEL
 from engine.spec import Model
 from engine.sweep import expected_seconds, in_words, options_of, settings, sweep, sweet_spot
 from engine.turn import my_turn
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seconds", type=float, default=2.0, metavar="S", help="of measuring each setting")
+    parser.add_argument("--seconds", type=float, metavar="S", help="of measuring each setting")
     parser.add_argument("--max-latency-ms", type=float, metavar="X", help="what 90 %% of the calls must keep")
     add_backend(parser)
     add_allocator(parser)
     add_model(parser)
-    add_json(parser)
-    add_progress(parser)
 
 
-def run(args: argparse.Namespace) -> tuple[dict, bool]:
-    for option in ("seconds", "max_latency_ms"):
-        value = getattr(args, option)
-        if value is not None and not 0 < value < float("inf"):
-            raise InputError(f"--{option.replace('_', '-')} is {value:g}; expected more than 0.")
-    known(args.backend)
-    model = Model.open(args.model)
-    if args.torch_allocator == "tuned":
-        restart_tuned("engine", args.argv)
+def run(
+    *,
+    seconds: float = 2.0,
+    max_latency_ms: float | None = None,
+    backend: str = DEFAULT_BACKEND,
+    torch_allocator: str = "default",
+    model: str = DEFAULT_MODEL,
+) -> Outcome:
+    """Measures each setting and tells it; the fields of `sweep --json`.
+
+    Raises:
+        InputError: the backend, the model, the seconds or the limit cannot be used.
+        ArtefactError, BackendUnavailableError: the backend cannot be opened at all.
+    """
+    for option, value in (("--seconds", seconds), ("--max-latency-ms", max_latency_ms)):
+        if value is not None and not 0 < value < math.inf:
+            raise InputError(f"{option} is {value:g}; expected more than 0.")
+    known(backend)
+    opened = Model.open(model)
+    if torch_allocator == "tuned":
+        allocator.tune()
     tried = settings()
-    if args.progress == "bar":
-        print(f"{len(tried)} settings of {args.backend}, about {expected_seconds(tried, args.seconds):.0f} s")
-    with (
-        PRINTERS[args.progress]() as on_progress,
-        my_turn(lambda: on_progress(0.0, "waiting: another benchmark runs on this machine", None)),
-    ):
+    print(f"{len(tried)} settings of {backend}, about {expected_seconds(tried, seconds):.0f} s", flush=True)
+    with my_turn():
         machine = describe_machine() | {"other_load": busy_share()}
-        points, failed, cancelled = sweep(model, args.backend, tried, args.seconds, on_progress)
-    spot = sweet_spot(points, args.max_latency_ms)
-    allocator = args.torch_allocator if args.torch_allocator != "default" else None
-    options = {name: getattr(args, name) for name in ("backend", "seconds", "max_latency_ms")}
+        points, failed, cancelled = sweep(opened, backend, tried, seconds, report)
+    said = command_line(
+        "engine sweep",
+        model=model_option(model),
+        backend=backend,
+        seconds=seconds,
+        max_latency_ms=max_latency_ms,
+        torch_allocator=None if torch_allocator == "default" else torch_allocator,
+    )
     result = {
-        "command": repeating(args, **options, torch_allocator=allocator),
-        "model": describe_model(model),
-        "backend": args.backend,
+        "command": said,
+        "model": describe_model(opened),
+        "backend": backend,
         "machine": machine,
-        "seconds": args.seconds,
+        "seconds": seconds,
         "cancelled": cancelled,
         "points": points,
         "failed": failed,
-        "max_latency_ms": args.max_latency_ms,
-        "sweet_spot": spot,
+        "max_latency_ms": max_latency_ms,
+        "sweet_spot": sweet_spot(points, max_latency_ms),
     }
-    if args.progress == "bar":
-        print_result(result)
+    print_result(result)
     for setting, reason in failed.items():
         complain(f"{setting}: {reason}")  # the others were measured
-    return result, False
+    return Outcome(result, interrupted=cancelled)
 
 
 def print_result(result: dict) -> None:

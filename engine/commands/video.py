@@ -4,7 +4,6 @@ Ctrl-C ends it early and keeps what is done, as a clip that plays.
 """
 
 import argparse
-import shlex
 import signal
 import threading
 from collections.abc import Iterator
@@ -13,14 +12,16 @@ from pathlib import Path
 
 from engine.backends import DEFAULT_BACKEND_OPTIONS, known
 from engine.benchmark import describe_model
-from engine.commands.options import add_backend, add_json, add_model, add_progress, repeating
+from engine.command import Outcome, command_line
+from engine.commands.options import add_backend, add_model, model_option
 from engine.effects import DEFAULT_EFFECT_OPTIONS, EFFECTS, EffectOptions
 from engine.errors import InputError
+from engine.files import Outputs
 from engine.images import read_picture
 from engine.machine import describe_machine, machine_in_words
 from engine.matte import EDGES
-from engine.progress import PRINTERS
-from engine.segmenter import Segmenter
+from engine.progress import Step, report
+from engine.segmenter import DEFAULT_BACKEND, DEFAULT_MODEL, Segmenter
 from engine.spec import Model
 from engine.video.clip import MAX_SECONDS, Clip, clock
 from engine.video.render import Lane, Look, network_options, render
@@ -28,83 +29,99 @@ from engine.video.smoothing import STRENGTH
 from engine.video.writer import check_path
 
 EDGE = "fast"  # a fine edge costs several times what the network does, at every frame
+# Options that some effects alone have: of no other are they told in the command that repeats it.
+OWN_OPTIONS = {"cutout": "color", "sticker": "color", "blur": "blur"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "clip", type=Path, metavar="IN", help=f"MP4, MOV, WebM, MKV or AVI, at most {clock(MAX_SECONDS)}"
-    )
+    limit = f"MP4, MOV, WebM, MKV or AVI, at most {clock(MAX_SECONDS)}"
+    parser.add_argument("clip", type=Path, metavar="IN", help=limit)
     parser.add_argument("out", type=Path, metavar="OUT", help="the MP4 to write")
-    parser.add_argument("--effect", default="overlay", metavar="E", help=", ".join(EFFECTS))
-    parser.add_argument(
-        "--color", default=DEFAULT_EFFECT_OPTIONS.color, metavar="#RRGGBB", help="ground of cutout and sticker"
-    )
+    parser.add_argument("--effect", metavar="E", help=", ".join(EFFECTS))
+    parser.add_argument("--color", metavar="#RRGGBB", help="ground of cutout and sticker")
     parser.add_argument("--background", type=Path, metavar="PHOTO", help="ground of replace")
-    parser.add_argument(
-        "--blur", type=float, default=DEFAULT_EFFECT_OPTIONS.blur, metavar="S", help="of blur: share of the longer side"
-    )
-    parser.add_argument("--edge", default=EDGE, metavar="E", help=f"{', '.join(EDGES)}: fine follows the fur, slowly")
-    parser.add_argument("--smoothing", type=float, default=STRENGTH, metavar="S", help="over time, 0 (none) to 0.95")
+    parser.add_argument("--blur", type=float, metavar="S", help="of blur: share of the longer side")
+    parser.add_argument("--edge", metavar="E", help=f"{', '.join(EDGES)}: fine follows the fur, slowly")
+    parser.add_argument("--smoothing", type=float, metavar="S", help="over time, 0 (none) to 0.95")
     parser.add_argument("--compare", metavar="B", help="a second backend sees each frame too: latency and agreement")
     add_backend(parser)
     add_model(parser)
-    add_json(parser)
-    add_progress(parser)
 
 
-def run(args: argparse.Namespace) -> tuple[dict, bool]:
-    for backend in filter(None, (args.backend, args.compare)):
-        known(backend)
-    if args.backend == args.compare:
-        raise InputError(f"--compare names the same backend, {args.backend}. Name another one.")
-    check_path(args.out, args.clip)
-    look = look_of(args)
+def run(
+    *,
+    clip: Path,
+    out: Path,
+    effect: str = "overlay",
+    color: str = DEFAULT_EFFECT_OPTIONS.color,
+    background: Path | None = None,
+    blur: float = DEFAULT_EFFECT_OPTIONS.blur,
+    edge: str = EDGE,
+    smoothing: float = STRENGTH,
+    compare: str | None = None,
+    backend: str = DEFAULT_BACKEND,
+    model: str = DEFAULT_MODEL,
+    outputs: Outputs | None = None,
+) -> Outcome:
+    """Renders the clip and tells it; the fields of `video --json`.
+
+    Raises:
+        InputError: the clip, the file to write or an option cannot be used.
+        ArtefactError, BackendUnavailableError, InferenceError: the model cannot be opened or run.
+        KeyboardInterrupt: Ctrl-C came before the first frame.
+    """
+    outputs = outputs or Outputs()
+    for name in filter(None, (backend, compare)):
+        known(name)
+    if backend == compare:
+        raise InputError(f"--compare names the same backend, {backend}. Name another one.")
+    check_path(out, clip)
+    outputs.protect([clip, *([background] if background else [])])
+    outputs.check(out)
+    behind = read_picture(background).image if background else None
+    look = Look(effect, EffectOptions(color, behind, blur, edge), smoothing)
     look.check()
-    with Clip(args.clip) as clip, PRINTERS[args.progress]() as on_progress:
-        if args.progress == "bar":
-            print(f"{clip.info.name}: {clip.info.in_words()}", flush=True)
-        on_progress(0.0, "opening the network", None)
-        model = Model.open(args.model)
+    with Clip(clip) as opened:
+        print(f"{opened.info.name}: {opened.info.in_words()}", flush=True)
+        report(Step(0, 1, "opening the network"))
+        folder = Model.open(model)
         # Two backends that answer in turn have all cores each; one alone has a frame on each core.
-        options = DEFAULT_BACKEND_OPTIONS if args.compare else network_options()
-        names = filter(None, (args.backend, args.compare))
-        lanes = [Lane(name, Segmenter.open(model.folder, name, options), options.requests) for name in names]
+        options = DEFAULT_BACKEND_OPTIONS if compare else network_options()
+        names = filter(None, (backend, compare))
+        lanes = [Lane(name, Segmenter.open(folder.folder, name, options), options.requests) for name in names]
         with stopped_by_ctrl_c() as stop:
-            rendered = render(clip, args.out, look, *lanes, on_progress=on_progress, stop=stop)
+            rendered = render(opened, out, look, *lanes, on_progress=report, stop=stop)
+    own = OWN_OPTIONS.get(effect)
+    said = command_line(
+        "engine video",
+        clip.name,
+        out.name,
+        model=model_option(model),
+        backend=backend,
+        compare=compare,
+        effect=effect,
+        edge=edge,
+        smoothing=smoothing,
+        color=color if own == "color" else None,
+        blur=blur if own == "blur" else None,
+        background=background and background.name,
+    )
     result = {
-        "command": command_line(args),
-        "model": describe_model(model),
+        "command": said,
+        "model": describe_model(folder),
         "machine": describe_machine(),
-        "clip": clip.info.as_json(),
-        "out": str(args.out),
-        "backend": args.backend,
-        "compare": args.compare,
+        "clip": opened.info.as_json(),
+        "out": str(out),
+        "backend": backend,
+        "compare": compare,
         "requests": options.requests,
-        "effect": args.effect,
-        "edge": args.edge,
-        "smoothing": args.smoothing,
+        "effect": effect,
+        "edge": edge,
+        "smoothing": smoothing,
         **rendered,
     }
-    if args.progress == "bar":
-        print_result(result)
-    return result, False
-
-
-def look_of(args: argparse.Namespace) -> Look:
-    """What is to be made of each frame."""
-    background = read_picture(args.background).image if args.background else None
-    return Look(args.effect, EffectOptions(args.color, background, args.blur, args.edge), args.smoothing)
-
-
-def command_line(args: argparse.Namespace) -> str:
-    """The command that renders the same again, files by their names alone."""
-    names = ["backend", "compare", "effect", "edge", "smoothing"]
-    names += {"cutout": ["color"], "sticker": ["color"], "blur": ["blur"]}.get(args.effect, [])
-    options = {name: getattr(args, name) for name in names}
-    if args.background:
-        options["background"] = args.background.name
-    words = " ".join(shlex.quote(path.name) for path in (args.clip, args.out))
-    return repeating(argparse.Namespace(name=f"video {words}", model=args.model), **options)
+    print_result(result)
+    return Outcome(result, interrupted=result["cancelled"])
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from engine.effects import DEFAULT_EFFECT_OPTIONS, EffectOptions, apply_effect, 
 from engine.errors import InputError, unknown_name
 from engine.machine import usable_cores
 from engine.matte import EDGES
-from engine.progress import OnProgress, silent
+from engine.progress import OnProgress, Step, silent
 from engine.segmenter import Segmenter, timed
 from engine.video.clip import Clip, Frame
 from engine.video.pipeline import ahead, in_order, until
@@ -238,10 +238,11 @@ class Telling:
             self._told = now
             fps = (done - 1) / (now - self._first)
             what = f"frame {done} of {max(done, self._frames)}, {fps:.1f} frames a second"
-            self._on_progress(min(1.0, done / self._frames), what, max(0.0, (self._frames - done) / fps))
+            left_s = max(0.0, (self._frames - done) / fps)
+            self._on_progress(Step(done, max(done, self._frames), what, left_s))
 
     def finishing(self) -> None:
-        self._on_progress(1.0, "writing the index of the file", 0.0)
+        self._on_progress(Step(self._frames, self._frames, "writing the index of the file", 0.0))
 
 
 def notes_on(clip: Clip, writer: ClipWriter, is_whole: bool) -> list[str]:

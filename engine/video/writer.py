@@ -11,7 +11,7 @@ import numpy as np
 from av.codec.context import Flags
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 
-from engine.errors import InputError
+from engine.errors import InputError, OutputError
 from engine.files import write_aside
 from engine.machine import usable_cores
 from engine.video.pixels import even
@@ -158,7 +158,8 @@ def open_writer(path: Path, format: Format, sound_of: Path | None = None) -> Ite
         sound_of: the clip whose sound tracks are taken along; None for no sound.
 
     Raises:
-        InputError: the path ends otherwise, is the clip that is read, or cannot be written.
+        InputError: the path ends otherwise, or is the clip that is read.
+        OutputError: it cannot be written.
     """
     check_path(path, sound_of)
     with write_aside(path) as partial:
@@ -174,11 +175,11 @@ def open_writer(path: Path, format: Format, sound_of: Path | None = None) -> Ite
 
 @contextmanager
 def errors_in_words(path: Path) -> Iterator[None]:
-    """Turns what FFmpeg says of a disk that is full or cannot be written into an `InputError`."""
+    """Turns what FFmpeg says of a disk that is full or cannot be written into an `OutputError`."""
     try:
         yield
     except av.FFmpegError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror}). Name another place.") from error
+        raise OutputError(f"{path} cannot be written ({error.strerror}). Name another place.") from error
 
 
 def check_path(path: Path, source: Path | None = None) -> None:

@@ -128,12 +128,12 @@ def main() -> int:
     cancelled = False
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        print("a library says something", flush=True)
+        print("a library says something", file=sys.stderr, flush=True)
         step, count = 0, 8
         while step < count or args.seconds >= UNTIL_INTERRUPTED:
             share = min(step, count - 1) / count
-            said = {"share": share, "what": "timing the backends", "seconds_left": 4 * (1 - share)}
-            print(json.dumps(said), flush=True)
+            said = {"done": share, "total": 1, "what": "timing the backends", "left_s": 4 * (1 - share)}
+            print(json.dumps(said), file=sys.stderr, flush=True)
             time.sleep(0.1)
             step += 1
     except KeyboardInterrupt:

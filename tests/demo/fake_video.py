@@ -54,7 +54,8 @@ def main() -> int:
         step = 0
         while step < 4 or args.backend == "torch":
             what = f"frame {step * 90} of 360, 45.0 frames a second"
-            print(json.dumps({"share": min(step, 4) / 4, "what": what, "seconds_left": 4.0}), flush=True)
+            said = {"done": min(step, 4), "total": 4, "what": what, "left_s": 4.0}
+            print(json.dumps(said), file=sys.stderr, flush=True)
             time.sleep(0.15)
             step += 1
     except KeyboardInterrupt:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from demo.engine_process import EngineProcess, Step
+from demo.engine_process import EngineProcess
 from engine.errors import InferenceError, InputError
+from engine.progress import Step
 
 FAKE = (sys.executable, str(Path(__file__).with_name("fake_engine.py")))
 
@@ -43,9 +44,9 @@ def is_running(pid: int) -> bool:
 
 def test_a_run_says_how_far_it_is_and_ends_with_its_result():
     steps, result = finish(EngineProcess(command(), FAKE).run())
-    assert steps[0] == Step(0.0, "starting")
+    assert steps[0] == Step(0, 1, "starting")
     assert steps[-1].what == "timing the backends"
-    assert 0 < steps[-1].seconds_left < 4
+    assert 0 < steps[-1].left_s < 4
     assert list(result["backends"]) == ["torch", "openvino-int8"]
 
 

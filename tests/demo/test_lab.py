@@ -9,12 +9,12 @@ import gradio as gr
 import pytest
 
 from demo import lab, lab_exports
-from demo.engine_process import Step
 from demo.lab import LabHandlers, plan_of
 from demo.lab_markup import named, verdict_html, working_html
 from demo.lab_results import LabResults
 from demo.lab_run import LabPlan, LabResult, LabRun, with_short_path
 from engine.errors import InputError
+from engine.progress import Step
 
 FAKE = (sys.executable, str(Path(__file__).with_name("fake_engine.py")))
 PAIR = ["torch", "openvino-int8"]
@@ -129,10 +129,10 @@ def test_the_sweep_is_part_of_the_share_and_of_the_time_left():
     run = LabRun(LabPlan(("torch",), 10, extras=("sweep",)), "fastsegnet", FAKE)
     whole = 10 + run._plan.sweep_seconds
     # Half of a benchmark of 10 s, of which 5 s are left, then the sweep.
-    step = run._with_sweep_ahead(Step(0.5, "timing", 5.0))
+    step = run._with_sweep_ahead(Step(0.5, 1, "timing", 5.0))
     assert step.share == pytest.approx(5 / whole)
-    assert step.seconds_left == 5 + run._plan.sweep_seconds
-    assert run._with_benchmark_done(Step(0.0, "x", 1.0)).share == pytest.approx(10 / whole)
+    assert step.left_s == 5 + run._plan.sweep_seconds
+    assert run._with_benchmark_done(Step(0, 1, "x", 1.0)).share == pytest.approx(10 / whole)
 
 
 def test_a_plan_without_backends_is_refused():
@@ -141,11 +141,11 @@ def test_a_plan_without_backends_is_refused():
 
 
 def test_the_working_state_says_what_how_far_and_how_long():
-    html = working_html(Step(0.42, "opening openvino-int8", 6.1))
+    html = working_html(Step(0.42, 1, "opening openvino-int8", 6.1))
     assert "Opening OpenVINO INT8" in html
     assert "42 %, about 6 s left" in html
     assert 'aria-valuenow="42"' in html
-    assert "left" not in working_html(Step(0.0, "waiting: another benchmark runs on this machine")).split("style")[0]
+    assert "left" not in working_html(Step(0, 1, "waiting: another benchmark runs on this machine")).split("style")[0]
 
 
 def test_backends_in_the_engines_words_get_their_names():

@@ -14,6 +14,7 @@ from engine.backends.fake import FakeBackend
 from engine.benchmark import Plan, benchmark, drawn_picture, parts, read_sources
 from engine.errors import BackendUnavailableError, InputError
 from engine.images import read_picture
+from engine.progress import Step
 from engine.roofline import best_seconds
 
 QUICK = 0.05  # seconds; seven rounds are made all the same
@@ -168,7 +169,7 @@ def test_startup_layers_and_roofline_are_added_where_they_are_asked_for(model, m
     monkeypatch.setattr(best_seconds, "__defaults__", (0.05,))  # seconds of each program of the roofline
     told: list[tuple[float, str]] = []
     plan = Plan(("openvino-int8", "openvino-fp32"), QUICK, startup=True, layers=True, roofline=True)
-    result = benchmark(model, plan, lambda share, what, _: told.append((share, what)))
+    result = benchmark(model, plan, lambda step: told.append((step.share, step.what)))
     for entry in result["backends"].values():
         assert entry["startup"].keys() == {
             "import_ms", "load_ms", "compile_ms", "first_inference_ms", "resident_mb", "peak_mb"
@@ -227,10 +228,10 @@ def stop_at(part: str, times: int = 1) -> Callable[[float, str, float | None], N
     """Ctrl-C when a part is told of for the so-manieth time; the first is its beginning."""
     told = 0
 
-    def stop(share: float, what: str, seconds_left: float | None) -> None:
+    def stop(step: Step) -> None:
         nonlocal told
-        told += what == part
-        if told == times and what == part:
+        told += step.what == part
+        if told == times and step.what == part:
             raise KeyboardInterrupt
 
     return stop

@@ -90,13 +90,13 @@ def test_ctrl_c_keeps_what_is_done(tmp_path):
     out, result_file = tmp_path / "out.mp4", tmp_path / "result.json"
     words = ["video", str(clip), str(out), "--json", str(result_file), "--progress", "json"]
     command = [sys.executable, "-m", "engine", *words]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        for line in process.stdout:
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:
             if json.loads(line)["what"].startswith("frame "):
                 process.send_signal(signal.SIGINT)
                 break
-        process.stdout.read()
-        assert process.wait(timeout=60) == 0
+        process.stderr.read()
+        assert process.wait(timeout=60) == 130
     result = json.loads(result_file.read_text())
     assert result["cancelled"]
     assert 0 < result["frames"] == len(shown(out)) < 1500

@@ -15,6 +15,7 @@ from clips import corners, is_near, make_clip, shown, sound_span
 from engine.backends.fake import FakeBackend
 from engine.effects import EffectOptions
 from engine.errors import InferenceError, InputError
+from engine.progress import Step
 from engine.segmenter import Segmenter
 from engine.video.clip import Clip
 from engine.video.pipeline import ahead, in_order
@@ -98,8 +99,8 @@ def test_a_stop_keeps_what_is_done_as_a_clip_that_plays(tmp_path, lane):
     source = make_clip(tmp_path / "a.mp4", [WHITE] * 300, sounds=["aac"])
     stop = threading.Event()
 
-    def stop_soon(share, what, seconds_left):
-        if share > 0:
+    def stop_soon(step):
+        if step.done > 0:
             stop.set()
 
     result = run(source, tmp_path / "out.mp4", lane, on_progress=stop_soon, stop=stop)
@@ -122,15 +123,14 @@ def test_a_stop_before_the_first_frame_leaves_nothing(tmp_path, lane):
 def test_progress_tells_frames_speed_and_time_left(tmp_path, lane):
     said = []
     source = make_clip(tmp_path / "a.mp4", [np.tile(WHITE, (5, 5, 1))] * 60)
-    run(source, tmp_path / "out.mp4", lane, on_progress=lambda *step: said.append(step))
+    run(source, tmp_path / "out.mp4", lane, on_progress=said.append)
     *steps, last = said
     assert steps
-    for share, what, seconds_left in steps:
-        done = int(what.split()[1])
-        assert what.startswith(f"frame {done} of 60, ")
-        assert share == pytest.approx(done / 60)
-        assert seconds_left >= 0
-    assert last == (1.0, "writing the index of the file", 0.0)
+    for step in steps:
+        assert step.what.startswith(f"frame {step.done} of 60, ")
+        assert step.total == 60
+        assert step.left_s >= 0
+    assert last == Step(60, 60, "writing the index of the file", 0.0)
 
 
 def test_a_clip_that_breaks_off_is_rendered_as_far_as_it_goes_and_that_is_said(tmp_path, lane):

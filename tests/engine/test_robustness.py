@@ -8,6 +8,7 @@ import pytest
 from engine.backends.fake import FakeBackend
 from engine.dataset import BACKGROUND, UNKNOWN, read_split
 from engine.disturbances import DISTURBANCES, exposed, noisy, rotated, shrunk
+from engine.progress import listening
 from engine.robustness import STEPS, measure_robustness
 from engine.segmenter import Segmenter
 
@@ -97,8 +98,9 @@ def test_robustness_tells_what_is_lost_and_what_the_second_changes(drawn_dataset
     # The second fake calls everything a cat by 2 more: more of the dark border is pet.
     segmenters = {"first": Segmenter(model.spec, FakeBackend()), "second": Segmenter(model.spec, FakeBackend(offset=2))}
     steps = []
-    result = measure_robustness(segmenters, pets, lambda: steps.append(1))
-    assert len(steps) == STEPS * len(pets)
+    with listening(steps.append):
+        result = measure_robustness(segmenters, pets)
+    assert steps[-1].done == steps[-1].total == STEPS * len(pets)
     assert result["images"] == 4
     rows = {(row["kind"], row["strength"]): row for row in result["disturbances"]}
     assert len(rows) == len(DISTURBANCES)

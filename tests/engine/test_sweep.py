@@ -9,6 +9,7 @@ from engine import sweep as module
 from engine.backends import BackendOptions
 from engine.backends.fake import FakeBackend
 from engine.errors import InferenceError, InputError
+from engine.progress import Step
 from engine.sweep import expected_seconds, in_words, measure_point, options_of, settings, sweep, sweet_spot
 
 SIZE = (32, 32)
@@ -148,7 +149,7 @@ def test_a_sweep_measures_every_setting_and_tells_of_each(model):
     told: list[tuple[float, str]] = []
     tried = [ONE, BackendOptions(threads=1, requests=2, batch=2)]
     points, failed, cancelled = sweep(
-        model, "openvino-int8", tried, 0.01, lambda share, what, _: told.append((share, what))
+        model, "openvino-int8", tried, 0.01, lambda step: told.append((step.share, step.what))
     )
     assert not failed
     assert not cancelled
@@ -170,8 +171,8 @@ def test_a_setting_that_fails_is_named_and_the_others_are_measured(model, monkey
 
 
 def test_ctrl_c_keeps_the_settings_that_are_done(model):
-    def stop_at_the_second(share: float, what: str, seconds_left: float | None) -> None:
-        if share > 0:
+    def stop_at_the_second(step: Step) -> None:
+        if step.done > 0:
             raise KeyboardInterrupt
 
     points, _, cancelled = sweep(model, "openvino-int8", [ONE, BackendOptions(1, 2, 1)], 0.01, stop_at_the_second)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from clips import CORNERS, corner_colors, corners, is_near, make_clip, packets, shown, sound_span
 
-from engine.errors import InputError
+from engine.errors import InputError, OutputError
 from engine.video.clip import Clip
 from engine.video.writer import Format, open_writer
 
@@ -203,5 +203,5 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path):
                 writer.write(image, pts)
             writer.finish()
 
-    with pytest.raises(InputError, match=r"out\.mp4 cannot be written \(No space left on device\)"):
+    with pytest.raises(OutputError, match=r"out\.mp4 cannot be written \(No space left on device\)"):
         fill()

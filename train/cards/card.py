@@ -11,13 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from engine.dataset import Sample, read_split
 from engine.errors import ArtefactError, InputError
 from engine.evaluate import SCORED_BY, spread
 from engine.files import write_aside
-from engine.robustness import SHOWN, STEPS, measure_robustness
+from engine.robustness import SHOWN, measure_robustness
 from engine.score_table import FP32_IR, INT8_IR, ModelScores, score_models
 from engine.spec import Model, ModelSpec
 from train.cards import gate
@@ -101,8 +99,7 @@ def refuse_calibrated(spec: ModelSpec, root: Path) -> None:
 def disturbed_scores(scored: ModelScores, samples: list[Sample]) -> dict:
     """What `python -m engine robustness` measures, less the intervals of every single score."""
     segmenters = {SCORED_BY[name]: scored.segmenters[name] for name in (FP32_IR, INT8_IR)}
-    with tqdm(total=len(samples) * STEPS, desc="disturbing", unit="picture", leave=False, mininterval=1) as bar:
-        result = measure_robustness(segmenters, samples, bar.update)
+    result = measure_robustness(segmenters, samples)
     rows = [{"kind": "as they are", "strength": ""} | result["undisturbed"], *result["disturbances"]]
     kept = [
         {
