@@ -7,12 +7,12 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from importlib import import_module
 from typing import Any
 
 import numpy as np
-from pycocotools import mask as run_lengths
 
-from engine.errors import unknown_name
+from engine.errors import BackendUnavailableError, unknown_name
 from engine.instances import Instance
 from engine.polygons import Part, tolerance, trace, with_slits
 from engine.spec import ModelSpec
@@ -49,6 +49,8 @@ def polygons(pet: Instance, size_hw: tuple[int, int]) -> list[list[float]]:
 
 def run_length(pet: Instance, size_hw: tuple[int, int]) -> dict[str, Any]:
     """COCO's compressed run lengths of a pet's mask, every pixel as it is: {"size": [H, W], "counts": text}."""
+    from pycocotools import mask as run_lengths  # the only one here that is not needed to predict
+
     encoded = run_lengths.encode(np.asfortranarray(pet.mask_in(size_hw)))
     return {"size": list(size_hw), "counts": encoded["counts"].decode("ascii")}
 
@@ -102,16 +104,19 @@ def svg_path(pet: Instance, annotated: PhotoAnnotation) -> str:
 
 @dataclass(frozen=True)
 class Export:
-    """A format: its name for a reader, how its files end, and what makes their text."""
+    """A format: its name for a reader, how its files end, what makes their text, and the package that it takes."""
 
     label: str
     suffix: str
     text: Callable[[PhotoAnnotation], str]
+    package: str | None = None
 
 
 EXPORTS: Mapping[str, Export] = {
     "coco": Export("COCO polygons", "coco.json", lambda annotated: json.dumps(coco(annotated)) + "\n"),
-    "rle": Export("COCO RLE", "rle.json", lambda annotated: json.dumps(coco(annotated, run_length)) + "\n"),
+    "rle": Export(
+        "COCO RLE", "rle.json", lambda annotated: json.dumps(coco(annotated, run_length)) + "\n", "pycocotools"
+    ),
     "svg": Export("Outlines (SVG)", "outline.svg", svg),
 }
 
@@ -121,9 +126,15 @@ def parse_exports(names: str) -> list[str]:
 
     Raises:
         InputError: there is no such format; lists those that there are.
+        BackendUnavailableError: the package that one takes is not installed.
     """
     chosen = [name.strip() for name in names.split(",") if name.strip()]
     for name in chosen:
         if name not in EXPORTS:
             raise unknown_name("export", name, EXPORTS)
+        if package := EXPORTS[name].package:
+            try:
+                import_module(package)
+            except ImportError as exc:
+                raise BackendUnavailableError(f"The export {name} needs the package {package}. Install it.") from exc
     return list(dict.fromkeys(chosen))
