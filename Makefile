@@ -1,4 +1,5 @@
 # make demo    the page on http://127.0.0.1:7860
+# make check   style, types and the quick tests: a minute, before every commit
 # make test    all tests
 # make lint    style and types
 # make numbers measures this machine (about ten minutes) and writes its figures into the README and the card
@@ -9,14 +10,20 @@
 VENV ?= .venv
 PYTHON ?= python3
 BIN = $(VENV)/bin
+WORKERS = --numprocesses 2 --dist loadgroup
 
-.PHONY: demo test lint numbers soak clean
+.PHONY: demo check test lint numbers soak clean
 
 demo: $(VENV)/requirements.stamp
 	$(BIN)/python app.py
 
+check: lint
+	$(BIN)/python -m pytest $(WORKERS) -m "not browser and not slow and not timing"
+
+# What measures time runs by itself, after the rest.
 test: $(VENV)/requirements-dev.stamp
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(WORKERS) -m "not timing"
+	$(BIN)/python -m pytest -m timing
 
 lint: $(VENV)/requirements-dev.stamp
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """Drawn pets, a drawn dataset and the committed model: nothing here needs a network, a GPU or the real dataset."""
 
 import os
+import tempfile
 from collections.abc import Callable
 from functools import lru_cache
 from hashlib import sha256
@@ -78,6 +79,33 @@ def draw_dataset(root: Path, trainval: int = 12, test: int = 4) -> Path:
             lines.append(f"{name} {species_id} {species_id} 1")
         (folder / "annotations" / f"{split}.txt").write_text("\n".join(lines) + "\n")
     return root
+
+
+# What is made once for many tests, by the fixtures that make it: those that share it run in one worker, the dearest
+# first, and are slow.
+SHARED = {"page": {"page", "browser"}, "network": {"fit", "run", "exported", "quantized"}}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Gives each worker a folder for temporary files: the turn to measure is kept there, and two are two machines."""
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        folder = Path(tempfile.gettempdir()) / f"whisker-tests-{os.getuid()}-{worker}"
+        folder.mkdir(exist_ok=True)
+        os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def shared(item: pytest.Item) -> str:
+        made = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]
+        once = {name for name, definitions in made.items() if definitions[-1].scope == "session"}
+        return next((name for name, fixtures in SHARED.items() if once & fixtures), "")
+
+    for item in items:
+        if name := shared(item):
+            item.add_marker(pytest.mark.xdist_group(name))
+            item.add_marker(pytest.mark.slow)
+    places = [*SHARED, ""]
+    items.sort(key=lambda item: places.index(shared(item)))
 
 
 @pytest.fixture(scope="session")

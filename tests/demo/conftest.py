@@ -19,11 +19,6 @@ from engine.segmenter import Segmenter
 from engine.spec import Model, ModelSpec
 
 ROOT = Path(__file__).resolve().parents[2]
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
-]
 OPENS_WITHIN_MS = 60_000
 
 
@@ -102,12 +97,14 @@ def page(tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture(scope="session")
-def browser():
+def browser(tmp_path_factory):
+    """Chromium whose camera plays the clip."""
     if CHROMIUM is None:
         pytest.skip("needs Debian's chromium (apt-get install chromium)")
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        clip = write_clip(tmp_path_factory.mktemp("camera") / "clip.mjpeg")
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=camera_flags(clip))
         yield opened
         opened.close()
 
@@ -134,22 +131,13 @@ def visit(browser, page):
         context.close()
 
 
-@pytest.fixture(scope="session")
-def camera(browser, tmp_path_factory):
-    """Chromium whose camera plays the clip."""
-    clip = write_clip(tmp_path_factory.mktemp("camera") / "clip.mjpeg")
-    opened = browser.browser_type.launch(executable_path=CHROMIUM, args=camera_flags(clip))
-    yield opened
-    opened.close()
-
-
 @pytest.fixture
-def live(camera, page):
+def live(browser, page):
     """`live()` opens the Live tab of the page in a window of its own; a script that fails there fails the test."""
     contexts, troubles = [], []
 
     def open_tab(width: int = 1400, height: int = 1000, scheme: str = "light", script: str = "", prepare=lambda tab: 0):
-        context = camera.new_context(
+        context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, permissions=["camera"]
         )
         contexts.append(context)

@@ -30,6 +30,13 @@ def frame(tab) -> int:
     return int(tab.evaluate("document.querySelector('.live').dataset.frame"))
 
 
+def frames_pass(tab, count: int):
+    """Waits until so many more frames were shown."""
+    wanted = frame(tab) + count
+    tab.wait_for_function(f"document.querySelector('.live').dataset.frame >= {wanted}", timeout=ANSWER_MS)
+    return tab
+
+
 def notice(tab, words: str) -> str:
     """What the page says, once that holds some words."""
     tab.wait_for_selector(f"[data-live=notice]:has-text('{words}')", timeout=ANSWER_MS)

@@ -20,6 +20,7 @@ def client(page) -> Client:
     return Client(page.url, verbose=False)
 
 
+@pytest.mark.timing
 def test_page_answers_within_ten_seconds_of_its_start(page):
     assert page.seconds < STARTS_WITHIN_S
 

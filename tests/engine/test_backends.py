@@ -29,19 +29,29 @@ from engine.machine import instruction_sets
 from engine.segmenter import Segmenter
 from engine.spec import Model
 
+# PyTorch takes seconds to open, and half a minute to compile.
+EAGER, SCRIPT = (pytest.param(name, marks=pytest.mark.slow) for name in ("torch", "torchscript"))
 COMPILED = pytest.param(
     "torch-compile",
-    marks=pytest.mark.skipif(
-        not any(shutil.which(compiler) for compiler in torch_compile.COMPILERS), reason="no C++ compiler is installed"
-    ),
+    marks=[
+        pytest.mark.slow,
+        pytest.mark.xdist_group("compiled"),
+        pytest.mark.skipif(
+            not any(shutil.which(compiler) for compiler in torch_compile.COMPILERS),
+            reason="no C++ compiler is installed",
+        ),
+    ],
 )
 BF16 = pytest.param(
     "torch-bf16",
-    marks=pytest.mark.skipif(
-        not set(torch_bf16.NEEDED) & set(instruction_sets()), reason="this CPU has no bfloat16 arithmetic"
-    ),
+    marks=[
+        pytest.mark.slow,
+        pytest.mark.skipif(
+            not set(torch_bf16.NEEDED) & set(instruction_sets()), reason="this CPU has no bfloat16 arithmetic"
+        ),
+    ],
 )
-EXACT = ["torch", "torchscript", "openvino-fp32", "onnxruntime", COMPILED]
+EXACT = [EAGER, SCRIPT, "openvino-fp32", "onnxruntime", COMPILED]
 REAL = [*EXACT, "openvino-int8", BF16]
 SIZE = Model.open("fastsegnet").spec.size_hw
 # Two calls of one backend may add up in another order; more than that is a mistake.
@@ -66,7 +76,7 @@ def agreement(one: Segmenter, other: Segmenter, photos: list) -> float:
 
 
 def test_every_backend_of_the_registry_runs_the_contract():
-    assert {name.values[0] if name in (COMPILED, BF16) else name for name in REAL} == set(BACKENDS)
+    assert {name if isinstance(name, str) else name.values[0] for name in REAL} == set(BACKENDS)
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -147,24 +157,28 @@ def test_a_model_whose_weights_have_16_bits_executes_fp32():
     assert segmenter.describe().precision == "FP32"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXACT[1:])
 def test_backends_of_the_same_weights_agree_on_the_logits(segmenter_on, pets, name):
     reference = segmenter_on("torch").backend.infer(pets)
     assert np.abs(segmenter_on(name).backend.infer(pets) - reference).max() < 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["openvino-int8", BF16])
 def test_fewer_bits_agree_with_fp32_on_drawn_pets(segmenter_on, drawn_pet, name):
     photos = [drawn_pet(seed, (240, 320), species)[0] for seed, species in enumerate(["cat", "dog"] * 6)]
     assert agreement(segmenter_on("openvino-fp32"), segmenter_on(name), photos) >= 0.98
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["openvino-int8", BF16])
 def test_fewer_bits_agree_with_fp32_on_real_pets(segmenter_on, pets_root, name):
     photos = [pet.photo for pet in spread(read_split(pets_root, "test"), 24)]
     assert agreement(segmenter_on("openvino-fp32"), segmenter_on(name), photos) >= 0.98
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXACT[1:])
 def test_backends_of_the_same_weights_agree_on_a_real_pet(segmenter_on, pets_root, name):
     photo = read_split(pets_root, "test")[0].photo
@@ -193,6 +207,7 @@ def test_a_backend_works_on_after_a_failure(segmenter_on, pets, name):
     assert backend.infer(pets[:1]).shape == (1, 4, *SIZE)
 
 
+@pytest.mark.slow
 def test_a_cpu_without_bfloat16_is_refused_it(model, monkeypatch):
     monkeypatch.setattr(torch_bf16, "instruction_sets", lambda: ["AVX2", "AVX-512 VNNI"])
     words = "torch-bf16 needs a CPU with bfloat16 arithmetic .* Choose torch"
@@ -205,6 +220,7 @@ def test_bfloat16_is_said_to_be_bfloat16(segmenter_on, name):
     assert segmenter_on(name).describe().precision == "BF16 (convolutions), FP32"
 
 
+@pytest.mark.slow
 def test_compiling_without_a_compiler_is_refused(model, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     words = r"torch-compile needs a C\+\+ compiler at run time; none of g\+\+, clang\+\+, c\+\+ was found. Install one"
@@ -212,6 +228,7 @@ def test_compiling_without_a_compiler_is_refused(model, monkeypatch):
         open_backend("torch-compile", model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_compiled_for_a_batch_it_answers_as_many_pictures_as_came(segmenter_on, model, pets, monkeypatch, count):
     monkeypatch.setattr(torch, "compile", lambda module, dynamic: module)  # takes half a minute for each size
@@ -229,6 +246,7 @@ def test_a_part_that_is_too_small_is_filled_with_black_pictures():
     assert pad_to(part, 2) is part
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["openvino-fp32", "openvino-int8"])
 def test_openvino_answers_the_same_whatever_its_threads_requests_and_batch(segmenter_on, model, pets, name):
     configured = open_backend(name, model, BackendOptions(threads=1, requests=2, batch=2))
@@ -244,6 +262,7 @@ def test_threads_are_what_was_asked_for(model):
         assert open_backend(name, model, BackendOptions(threads=1)).describe().threads == 1
 
 
+@pytest.mark.slow
 def test_pytorch_takes_the_threads_that_were_asked_for(model, pets):
     before = torch.get_num_threads()
     try:

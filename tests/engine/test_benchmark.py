@@ -131,6 +131,7 @@ def test_a_photo_that_is_none_is_refused(tmp_path):
         read_sources(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_benchmark_says_what_was_measured_on_what(model, photo):
     result = benchmark(model, Plan(PAIR, QUICK, photo))
     assert result["model"] == {
@@ -149,6 +150,7 @@ def test_a_benchmark_says_what_was_measured_on_what(model, photo):
     assert all({"rule", "text"} == each.keys() for each in result["advice"])
 
 
+@pytest.mark.slow
 def test_a_backends_entry_follows_from_its_samples(model, photo):
     result = benchmark(model, Plan(PAIR, QUICK, photo))
     for name, entry in result["backends"].items():
@@ -165,6 +167,7 @@ def test_a_backends_entry_follows_from_its_samples(model, photo):
     assert result["read_ms"] > 0
 
 
+@pytest.mark.slow
 def test_startup_layers_and_roofline_are_added_where_they_are_asked_for(model, monkeypatch):
     monkeypatch.setattr(best_seconds, "__defaults__", (0.05,))  # seconds of each program of the roofline
     told: list[tuple[float, str]] = []
@@ -216,6 +219,7 @@ def test_where_every_backend_fails_the_reasons_are_given(model, register):
         benchmark(model, Plan(("failing",), QUICK))
 
 
+@pytest.mark.slow
 def test_a_start_that_fails_leaves_what_was_timed(model, fakes):
     # A process of its own does not know the backends of this test.
     result = benchmark(model, Plan(fakes, QUICK, startup=True))

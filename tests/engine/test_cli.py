@@ -145,6 +145,7 @@ def test_evaluate_tells_an_interval_around_every_headline_score(shared_dataset, 
         assert low <= value_at(scores, name) <= high
 
 
+@pytest.mark.slow
 def test_evaluate_without_a_backend_prints_the_table_of_all_artefacts(shared_dataset, result_file, capsys):
     assert run("evaluate", "--data", shared_dataset, "--limit", 2, "--json", result_file) == 0
     result = json.loads(result_file.read_text())
@@ -167,6 +168,7 @@ def test_evaluate_without_a_backend_prints_the_table_of_all_artefacts(shared_dat
     assert shown["binary"] == result["binary"]
 
 
+@pytest.mark.slow
 def test_an_artefact_that_does_not_open_says_why_and_others_are_scored(shared_dataset, model, tmp_path, result_file):
     folder = tmp_path / "cut"
     folder.mkdir()
@@ -190,6 +192,7 @@ def test_a_model_of_which_nothing_opens_is_refused(shared_dataset, model, tmp_pa
     refused(code, "No artefact of")
 
 
+@pytest.mark.slow
 def test_evaluate_draws_where_int8_and_fp32_differ_most(shared_dataset, tmp_path, capsys):
     sheet = tmp_path / "sheet.png"
     code = run("evaluate", "--data", shared_dataset, "--model", "fastsegnet", "--sheet", sheet, "--sheet-photos", 2)
@@ -210,6 +213,7 @@ def test_a_sheet_that_cannot_be_drawn_is_refused(shared_dataset, tmp_path, refus
     refused(run("evaluate", "--data", shared_dataset, "--sheet", tmp_path / "sheet.png", *options), words)
 
 
+@pytest.mark.slow
 def test_robustness_tells_each_disturbance_of_fp32_beside_int8(shared_dataset, result_file, capsys):
     assert run("robustness", "--data", shared_dataset, "--limit", 1, "--json", result_file) == 0
     result = json.loads(result_file.read_text())

@@ -33,6 +33,7 @@ def run(*words: object) -> int:
     return main([str(word) for word in words])
 
 
+@pytest.mark.slow
 def test_benchmark_writes_the_fields_of_the_contract(photo, result_file, capsys):
     options = ("--backends", PAIR, "--photo", photo, "--seconds", 0.2)
     assert run("benchmark", *options, "--json", result_file) == 0
@@ -54,6 +55,7 @@ def test_benchmark_writes_the_fields_of_the_contract(photo, result_file, capsys)
     assert all(f"- {each['text']}\n" in printed for each in result["advice"])
 
 
+@pytest.mark.slow
 def test_benchmark_prints_starts_and_peaks_where_they_were_measured(photo, capsys, monkeypatch):
     monkeypatch.setattr(best_seconds, "__defaults__", (0.05,))  # seconds of each program of the roofline
     options = ("--backends", "openvino-int8", "--photo", photo, "--seconds", 0.1)
@@ -64,6 +66,7 @@ def test_benchmark_prints_starts_and_peaks_where_they_were_measured(photo, capsy
     assert "of its peak" in printed
 
 
+@pytest.mark.slow
 def test_progress_as_json_is_all_that_is_on_stderr(photo, capsys):
     options = ("--backends", "openvino-int8", "--photo", photo, "--seconds", 0.1, "--progress", "json")
     assert run("benchmark", *options) == 0
@@ -109,6 +112,7 @@ def interruptible():
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to one process there")
 @pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_a_benchmark_that_writes_what_it_measured(tmp_path, result_file):
@@ -134,6 +138,7 @@ def test_ctrl_c_ends_a_benchmark_that_writes_what_it_measured(tmp_path, result_f
     assert len(result["backends"]["openvino-int8"]["samples_ms"]) == result["rounds"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_core")
 def test_sweep_writes_its_points_and_the_sweet_spot(result_file, capsys):
     options = ("--backend", "openvino-int8", "--seconds", 0.02, "--max-latency-ms", 10_000)
@@ -154,6 +159,7 @@ def test_sweep_writes_its_points_and_the_sweet_spot(result_file, capsys):
     assert "Most pictures a second within 10000 ms: " in printed
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_core")
 def test_a_sweep_that_keeps_no_limit_says_what_the_quickest_needs(result_file, capsys):
     options = ("--backend", "openvino-int8", "--seconds", 0.01, "--max-latency-ms", 0.001)
@@ -176,6 +182,7 @@ def test_a_sweep_that_cannot_be_made_is_refused(refused, options, words):
     refused(run("sweep", *options), words)
 
 
+@pytest.mark.slow
 def test_layers_are_printed_and_written(result_file, capsys):
     assert run("layers", "--json", result_file) == 0
     result = json.loads(result_file.read_text())

@@ -42,6 +42,7 @@ def test_a_clip_is_rendered_and_its_figures_written(tmp_path, clip, result_file,
     assert "30 frames, 1.0 s of video in" in said
 
 
+@pytest.mark.slow
 def test_two_backends_are_compared_on_every_frame(tmp_path, clip, result_file):
     words = ["video", str(clip), str(tmp_path / "out.mp4"), "--compare", "openvino-fp32", "--json", str(result_file)]
     assert main(words) == 0
@@ -51,6 +52,7 @@ def test_two_backends_are_compared_on_every_frame(tmp_path, clip, result_file):
     assert result["agreement"]["mean"] > 0.9
 
 
+@pytest.mark.slow
 def test_a_picture_is_put_behind_the_pet(tmp_path, clip, photo, result_file):
     words = ["video", str(clip), str(tmp_path / "out.mp4"), "--effect", "replace", "--background", str(photo)]
     assert main([*words, "--json", str(result_file)]) == 0
@@ -84,6 +86,7 @@ def test_a_bad_clip_and_a_bad_name_are_refused(tmp_path, clip, refused):
     refused(main(["video", str(clip), str(clip)]), "is the clip that is read")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
 def test_ctrl_c_keeps_what_is_done(tmp_path):
     clip = make_clip(tmp_path / "long.mp4", [corners((96, 128))] * 1500, sounds=["aac"])

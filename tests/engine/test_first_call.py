@@ -7,6 +7,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from engine.backends.openvino import FirstCall
 
 AT_ONCE = """
@@ -51,6 +53,7 @@ def test_first_calls_run_one_after_the_other_and_later_ones_together():
     assert most_at_once(first, 4) > 1
 
 
+@pytest.mark.slow
 def test_threads_that_infer_for_the_first_time_at_once_all_get_their_answer():
     root = Path(__file__).resolve().parents[2]
     for _ in range(3):

@@ -101,6 +101,7 @@ def test_the_dearest_layers_are_those_of_the_last_backend_beside_the_others():
     assert [row["name"] for row in dearest(layers, count=1)] == ["c"]
 
 
+@pytest.mark.slow
 def test_the_committed_model_executes_in_the_precision_of_its_name(profiled):
     assert list(profiled["backends"]) == list(PROFILED) == [FP32, INT8]
     # Only the layer that turns the picture's bytes about, before they become floats, is one of bytes.

@@ -80,6 +80,7 @@ def test_the_pins_are_those_of_the_page():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["openvino-int8", "openvino-fp32"])
 def test_a_photo_is_segmented_with_these_packages_alone(tmp_path, backend):
     out = tmp_path / "out"
@@ -90,6 +91,7 @@ def test_a_photo_is_segmented_with_these_packages_alone(tmp_path, backend):
     assert (out / "cat-cutout-1.png").is_file()
 
 
+@pytest.mark.slow
 def test_an_export_whose_package_is_missing_says_so_before_anything_is_written(tmp_path):
     done = run_alone("predict", CAT, "--out", tmp_path / "out", "--export", "rle")
     assert done.returncode == 2
@@ -97,6 +99,7 @@ def test_an_export_whose_package_is_missing_says_so_before_anything_is_written(t
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_clip_is_rendered_with_these_packages_alone(tmp_path):
     pets = [np.roll(read_picture(CAT).image[::2, ::2], 4 * i, axis=1) for i in range(8)]
     clip = make_clip(tmp_path / "cat.mp4", pets)
@@ -105,6 +108,7 @@ def test_a_clip_is_rendered_with_these_packages_alone(tmp_path):
     assert (tmp_path / "out.mp4").is_file()
 
 
+@pytest.mark.slow
 def test_a_backend_whose_package_is_missing_says_so(tmp_path):
     done = run_alone("predict", CAT, "--out", tmp_path, "--backend", "torch")
     assert done.returncode == 2

@@ -12,6 +12,7 @@ from engine.spec import Model
 from engine.startup import measure_startup, peak_mb, resident_mb
 
 
+@pytest.mark.slow
 def test_a_start_is_measured_stage_by_stage_with_its_memory(model):
     spent = measure_startup(model, "openvino-fp32")
     assert list(spent) == [
@@ -49,6 +50,7 @@ def test_memory_is_in_megabytes():
     assert 20 < peak_mb() < 1e6
 
 
+@pytest.mark.slow
 def test_the_memory_of_the_process_that_starts_it_does_not_count(model):
     ballast = np.ones(2**29, np.uint8)  # 537 MB
     spent = measure_startup(model, "onnxruntime")
