@@ -89,7 +89,6 @@ def test_the_place_in_the_line_and_a_benchmark_are_told(live):
     routes = []
     tab = live(prepare=lambda tab: tab.route_web_socket("**/live", lambda route: routes.append(route)))
     tab.click("[data-live=start]")
-    tab.wait_for_function("window.WebSocket")  # lets the page work until it has connected
     while not routes:
         tab.wait_for_timeout(20)
     routes[0].send('{"standing": {"place": 2, "viewers": 4, "is_measured": false}}')
