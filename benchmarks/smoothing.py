@@ -65,7 +65,7 @@ def main() -> None:
     segmenter = Segmenter.open(backend=args.backend)
     rng = np.random.default_rng(0)
     samples = read_split(args.data, "trainval")
-    chosen = [samples[i] for i in sorted(rng.choice(len(samples), args.samples, replace=False))]
+    chosen = [samples[i] for i in sorted(rng.choice(len(samples), args.pets, replace=False))]
     results: dict[int, dict[float, list[tuple[float, float]]]] = {s: {w: [] for w in args.strengths} for s in SPEEDS}
     for sample in chosen:
         for speed in SPEEDS:

@@ -37,7 +37,7 @@ class Outcome:
     """What came of a command.
 
     Attributes:
-        result: what --json writes.
+        result: what --json writes; None where another process writes it.
         failed: whether a part could not be done; each was said on stderr (`complain`).
         interrupted: whether Ctrl-C ended it early; the result is of what was done until then.
     """
@@ -137,7 +137,7 @@ def _run(run: Callable[..., Outcome], options: dict[str, Any]) -> Outcome:
         options["outputs"] = outputs
     with PRINTERS[progress]() as listener, listening(listener):
         outcome = run(**options)
-    if file is not None:
+    if file is not None and outcome.result is not None:
         with outputs.write(file) as partial:
             partial.write_text(json.dumps(outcome.result, indent=2) + "\n")
     return outcome

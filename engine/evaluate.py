@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from engine.segmenter import Segmentation, Segmenter
 SCORED_BY: dict[str, str] = {}
 for _name, (_, _artefact) in BACKENDS.items():
     SCORED_BY.setdefault(_artefact, _name)
+Item = TypeVar("Item")
 OnPhoto = Callable[[Sample, Mapping[str, Segmentation]], object]
 """Told of every photo with what each artefact made of it."""
 
@@ -119,7 +121,7 @@ def read_annotated(sample: Sample, needed_hw: tuple[int, int] | None = None) -> 
     return picture, trimap
 
 
-def spread(samples: list[Sample], limit: int | None) -> list[Sample]:
+def spread(samples: list[Item], limit: int | None) -> list[Item]:
     """`limit` photos, evenly spaced, since the list is ordered by breed."""
     if limit is None or limit >= len(samples):
         return samples

@@ -20,11 +20,11 @@ def write_aside(path: Path) -> Iterator[Path]:
         OutputError: it cannot be written; names `path`, whatever failed.
     """
     if path.exists() and not path.is_file() and not path.is_dir():
-        with _failures_named(path, path):
+        with failures_named(path, path):
             yield path
         return
     partial = path.with_name(f".{path.name}.partial")
-    with _failures_named(path, partial):
+    with failures_named(path, partial):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield partial
@@ -34,7 +34,7 @@ def write_aside(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _failures_named(path: Path, partial: Path) -> Iterator[None]:
+def failures_named(path: Path, partial: Path) -> Iterator[None]:
     """Turns what goes wrong with `partial` into an error that names `path`."""
     try:
         yield

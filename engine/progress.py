@@ -92,11 +92,13 @@ def track(items: Iterable[Item], what: str, total: int | None = None) -> Iterato
 @contextmanager
 def counting(total: int, what: str) -> Iterator[Callable[..., None]]:
     """A function to call after each of `total` things, or with how many were done since the last call."""
-    outer, started, done = _listener, time.monotonic(), 0
+    outer, started, done, furthest = _listener, time.monotonic(), 0, 0.0
 
     def tell(count: float, word: str) -> None:
-        spent, share = time.monotonic() - started, count / total if total else 1.0
-        outer(Step(count, total, word, round(spent / share * (1 - share), 1) if share else None))
+        nonlocal furthest
+        furthest = max(furthest, count)  # a second loop in one item begins where the first ended
+        spent, share = time.monotonic() - started, furthest / total if total else 1.0
+        outer(Step(furthest, total, word, round(spent / share * (1 - share), 1) if share else None))
 
     def advance(count: int = 1) -> None:
         nonlocal done

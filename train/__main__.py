@@ -18,13 +18,11 @@ prune      sets the smallest weights to zero and says what that does to size, ac
 temperature   measures what tempering the probabilities would gain; changes nothing
 """
 
-import argparse
 import sys
-from importlib import import_module
 
-from engine.errors import EngineError
+from engine import command
 
-MODULES = {
+COMMANDS = {
     "fit": "train.fit",
     "export": "train.export",
     "quantize": "train.compression.quantize",
@@ -41,30 +39,8 @@ MODULES = {
 }
 
 
-class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Keeps the lines of a description, and says the default of every option that has help."""
-
-
 def main(argv: list[str] | None = None) -> int:
-    argv = sys.argv[1:] if argv is None else argv
-    parser = argparse.ArgumentParser(
-        prog="python -m train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("command", choices=list(MODULES))
-    command = parser.parse_args(argv[:1]).command
-    module = import_module(MODULES[command])
-    options = argparse.ArgumentParser(
-        prog=f"python -m train {command}",
-        description=module.__doc__,
-        formatter_class=Formatter,
-    )
-    module.add_arguments(options)
-    try:
-        module.run(options.parse_args(argv[1:]))
-    except EngineError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return command.main("train", __doc__, COMMANDS, argv)
 
 
 if __name__ == "__main__":

@@ -4,20 +4,23 @@
 
 Takes the options of `fit`, which make the base, and is as `fit` trains: every variant is a run of its own in a folder
 of --run. What is finished is not run again, what broke off goes on. After each variant the table is written anew, to
-`table.md` in --run (and as JSON where --json says).
+`table.md` in --run.
 """
 
 import argparse
-import json
 import os
-import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from engine.allocator import restart_tuned
+from engine.command import Outcome, names, words_of
 from engine.errors import InputError, unknown_name
 from engine.files import write_aside
-from train import checkpoint, fit, recipe
+from engine.progress import track
+from train import checkpoint, fit
+from train.recipe import CACHE, Recipe, add_places, check_same_run
+from train.recipe import add_arguments as add_recipe
 from train.validation import SCORES
 
 # What a variant changes; "teacher" takes that of --teacher, which the others do without.
@@ -36,98 +39,113 @@ VARIANTS: dict[str, dict[str, object]] = {
     "teacher": {},
 }
 EPOCHS, SIZE = 4, 192
+ALL = ("all",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    recipe.add_arguments(parser)
-    parser.add_argument("--variants", default="all", help=f"all, or some of {','.join(VARIANTS)}")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
-    parser.set_defaults(run=Path("runs/ablation"), epochs=EPOCHS, size=SIZE)
-    parser.set_defaults(stop_after=None, validate_every=1, keep_every=None)
+    add_places(parser)
+    add_recipe(parser)
+    parser.add_argument("--variants", type=names, help=f"all, or some of {','.join(VARIANTS)}")
 
 
-def run(args: argparse.Namespace) -> None:
-    restart_tuned("train", sys.argv[1:])
+def run(
+    *,
+    data: Path,
+    run: Path = Path("runs/ablation"),
+    cache: Path = CACHE,
+    variants: tuple[str, ...] = ALL,
+    epochs: int = EPOCHS,
+    size: int = SIZE,
+    **settings: Any,
+) -> Outcome:
+    """Trains each variant and tells what it is worth.
+
+    Args:
+        data: root of the dataset.
+        run: folder of the variants' runs and of the table.
+        cache: folder of the decoded pictures.
+        variants: of `VARIANTS`, or "all".
+        epochs: of each.
+        size: side of a training picture, px.
+        settings: of `Recipe`, by name: the base.
+
+    Returns:
+        "settings" of the base, and "variants": by name "changed", "seconds" and the scores.
+
+    Raises:
+        InputError: an option cannot be used, or what is there was made with other options.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise InputError("ablate runs in one process. Start it with python, not with torchrun.")
-    names = chosen(args)
-    runs = {name: variant(args, name) for name in names}
-    for options in runs.values():
-        recipe.check(options)
+    recipe = Recipe(epochs=epochs, size=size, **settings)
+    chosen = {name: variant(recipe, name) for name in chosen_variants(variants, recipe)}
+    for each in chosen.values():
+        each.check()
+    base = variant(recipe, "base")
     rows: dict[str, dict] = {}
-    for number, (name, options) in enumerate(runs.items(), start=1):
-        print(f"{number} of {len(runs)}: {name}, {said(args, options)}", flush=True)
+    for number, (name, each) in enumerate(track(chosen.items(), "variants", len(chosen)), start=1):
+        changed = said(base, each)
+        print(f"{number} of {len(chosen)}: {name}, {changed}", flush=True)
         started = time.perf_counter()
-        history = finished(options) or trained(options)
-        rows[name] = {"changed": said(args, options), "seconds": sum(row["seconds"] for row in history)}
+        history = finished(run / name, each) or trained(run / name, each, data, cache)
+        rows[name] = {"changed": changed, "seconds": sum(row["seconds"] for row in history)}
         rows[name] |= {score: history[-1][score] for score in SCORES}
-        write(args, rows)
-        print(f"{name} took {time.perf_counter() - started:.0f} s; {len(runs) - number} to go", flush=True)
+        with write_aside(run / "table.md") as partial:
+            partial.write_text(table(rows) + "\n")
+        print(f"{name} took {time.perf_counter() - started:.0f} s; {len(chosen) - number} to go", flush=True)
     print(table(rows))
-    print(f"wrote {args.run / 'table.md'}")
+    print(f"wrote {run / 'table.md'}")
+    return Outcome({"settings": base.settings(), "variants": rows})
 
 
-def chosen(args: argparse.Namespace) -> list[str]:
-    """The variants that --variants names.
+def chosen_variants(variants: tuple[str, ...], recipe: Recipe) -> list[str]:
+    """The variants that are asked for.
 
     Raises:
         InputError: one is unknown, or there is no teacher for the variant of that name.
     """
-    has_teacher = args.teacher != "none"
-    if args.variants == "all":
+    has_teacher = recipe.teacher != "none"
+    if variants == ALL:
         return [name for name in VARIANTS if name != "teacher" or has_teacher]
-    names = list(dict.fromkeys(args.variants.split(",")))
-    for name in names:
+    for name in variants:
         if name not in VARIANTS:
             raise unknown_name("variant", name, VARIANTS)
-    if "teacher" in names and not has_teacher:
+    if "teacher" in variants and not has_teacher:
         raise InputError("The variant teacher has none. Name one with --teacher.")
-    return names
+    return list(dict.fromkeys(variants))
 
 
-def variant(args: argparse.Namespace, name: str) -> argparse.Namespace:
+def variant(recipe: Recipe, name: str) -> Recipe:
     """The options of a variant's run."""
-    changed = {"teacher": args.teacher if name == "teacher" else "none", **VARIANTS[name], "run": args.run / name}
-    return argparse.Namespace(**vars(args) | changed)
+    changed: dict[str, Any] = {"teacher": recipe.teacher if name == "teacher" else "none", **VARIANTS[name]}
+    return replace(recipe, **changed)
 
 
-def said(args: argparse.Namespace, options: argparse.Namespace) -> str:
+def said(base: Recipe, recipe: Recipe) -> str:
     """How the options differ from the base, as they are given on the command line."""
-    base = recipe.settings_of(variant(args, "base"))
-    changed = {key: value for key, value in recipe.settings_of(options).items() if value != base[key]}
-    words = (f"--{key.replace('_', '-')} {value}" for key, value in changed.items())
-    return " ".join(words) or "the base"
+    before = base.settings()
+    changed = {key: str(value) for key, value in recipe.settings().items() if value != before[key]}
+    return " ".join(words_of(**changed)) or "the base"
 
 
-def finished(options: argparse.Namespace) -> list[dict] | None:
+def finished(folder: Path, recipe: Recipe) -> list[dict] | None:
     """The history of a run that is at its end, or None.
 
     Raises:
         InputError: what is there was made with other options, or cannot be read.
     """
-    path = options.run / "weights.pt"
+    path = folder / "weights.pt"
     if not path.is_file():
         return None
     weights = checkpoint.load(path)
-    recipe.check_same_run(path, weights["settings"], recipe.settings_of(options))
+    check_same_run(path, weights["settings"], recipe.settings())
     return weights["history"]
 
 
-def trained(options: argparse.Namespace) -> list[dict]:
+def trained(folder: Path, recipe: Recipe, data: Path, cache: Path) -> list[dict]:
     """The history of a run, from its checkpoint where there is one."""
-    options.resume = (options.run / "checkpoint.pt").is_file()
-    fit.run(options)
-    return checkpoint.load(options.run / "weights.pt")["history"]
-
-
-def write(args: argparse.Namespace, rows: dict[str, dict]) -> None:
-    """Writes the table so far."""
-    with write_aside(args.run / "table.md") as partial:
-        partial.write_text(table(rows) + "\n")
-    if args.json:
-        figures = {"settings": recipe.settings_of(variant(args, "base")), "variants": rows}
-        with write_aside(args.json) as partial:
-            partial.write_text(json.dumps(figures, indent=2) + "\n")
+    resume = (folder / "checkpoint.pt").is_file()
+    return fit.run(data=data, run=folder, cache=cache, resume=resume, **vars(recipe)).result["history"]
 
 
 def table(rows: dict[str, dict]) -> str:

@@ -21,20 +21,25 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 
+from engine.command import Outcome
 from engine.dataset import CLASSES
+from engine.files import Outputs
 from engine.metrics import confusion_matrix, iou_per_class, mean_iou
 from engine.postprocess import resize_planes
+from engine.progress import track
 from engine.segmenter import preprocess
 from train import revision
 from train.augment import BACKGROUND, BORDER
 from train.data import CACHE_SIZE, PetCache, open_cache, split
 from train.export import load_network
+from train.networks import channels_last
+from train.recipe import CACHE, RUN
 
 STEP = 0.1  # of a logit
 FARTHEST = 10  # steps
@@ -60,22 +65,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     revision.add_arguments(parser, "adjustment")
 
 
-def run(args: argparse.Namespace) -> None:
-    weights, path = revision.begin(args, "adjustment")
-    network = load_network(weights).to(memory_format=torch.channels_last)
-    cache = open_cache(args.data, args.cache)
-    background, border = best_adjustment(read_pixels(network, cache, weights["settings"]["size"]))
+def run(
+    *, data: Path, run: Path = RUN, into: Path | None = None, cache: Path = CACHE, outputs: Outputs | None = None
+) -> Outcome:
+    """Adjusts a run's weights and validates them; see `train.revision`."""
+    weights, path = revision.begin(run, into, "adjustment", outputs or Outputs())
+    network = channels_last(load_network(weights))
+    pictures = open_cache(data, cache)
+    background, border = best_adjustment(read_pixels(network, pictures, weights["settings"]["size"]))
     print(f"the background's logit {background:+.1f}, the border's {border:+.1f}")
     adjust(network, background, border)
-    revision.finish(weights, network, cache, "adjustment", {"background": background, "border": border}, path)
+    return revision.finish(weights, network, pictures, "adjustment", {"background": background, "border": border}, path)
 
 
 @torch.inference_mode()
 def read_pixels(network: nn.Module, cache: PetCache, size: int) -> list[Pixels]:
     """Some pixels of every validation picture, the same every time."""
     pictures = []
-    pets = split(cache.samples, "validation")
-    for hashed in tqdm(pets, desc="reading logits", unit="picture", leave=False, mininterval=1):
+    for hashed in track(split(cache.samples, "validation"), "reading logits"):
         pixels = cache.pixels[hashed.row]
         batch = torch.from_numpy(preprocess(pixels[:, :, :3], (size, size)))
         logits = resize_planes(network(batch)[0].numpy(), (CACHE_SIZE, CACHE_SIZE))[:, ::STRIDE, ::STRIDE]
@@ -116,7 +123,9 @@ def overlaps(pictures: Sequence[Pixels], background: float, border: float) -> tu
 
 def adjust(network: nn.Module, background: float, border: float) -> None:
     """Adds constants to the logits of two classes, in the last bias of the network."""
-    *_, last = (module for module in network.segmentation_head if isinstance(module, nn.Conv2d))
+    head = network.get_submodule("segmentation_head")
+    *_, last = (module for module in head.children() if isinstance(module, nn.Conv2d))
+    assert last.bias is not None
     # A class's channels lie beside each other (`train.networks.fastsegnet_cnn.PixelShuffle`).
     bias = last.bias.detach().view(len(CLASSES), -1)
     bias[BACKGROUND] += background

@@ -131,8 +131,8 @@ def jitter_scale(
     if missing_h > 0 or missing_w > 0:
         above, before = int(rng.integers(0, missing_h + 1)), int(rng.integers(0, missing_w + 1))
         sides = (above, missing_h - above, before, missing_w - before)
-        kind, filled = (cv2.BORDER_REFLECT, None) if color is None else (cv2.BORDER_CONSTANT, color.tolist())
-        image = cv2.copyMakeBorder(image, *sides, kind, value=filled)
+        kind = cv2.BORDER_REFLECT if color is None else cv2.BORDER_CONSTANT
+        image = cv2.copyMakeBorder(image, *sides, kind, value=() if color is None else color.tolist())
         mask = cv2.copyMakeBorder(mask, *sides, kind, value=BACKGROUND)
     return image, mask
 
@@ -176,8 +176,8 @@ def paste(
     pet, labels = pet[shown], labels[shown]
     if not labels.size:
         return
-    opacity = np.where(labels == BACKGROUND, 0.0, np.where(labels == BORDER, 0.5, 1.0)).astype(np.float32)
-    opacity = cv2.GaussianBlur(opacity, (0, 0), max(0.6, size / 300))[..., None]
+    hard = np.where(labels == BACKGROUND, 0.0, np.where(labels == BORDER, 0.5, 1.0)).astype(np.float32)
+    opacity = cv2.GaussianBlur(hard, (0, 0), max(0.6, size / 300))[..., None]
     image[inside] = np.rint(image[inside] * (1 - opacity) + pet * opacity).astype(np.uint8)
     mask[inside] = np.where(labels == BACKGROUND, mask[inside], labels)
 
@@ -226,7 +226,7 @@ def photometric(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         image = cv2.GaussianBlur(image, (0, 0), log_uniform(0.3, 4.0, rng))
     if rng.random() < 0.15:
         _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(8, 80))])
-        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+        image = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR))
     if rng.random() < 0.1:
         noise = rng.normal(0, log_uniform(2, 45, rng), image.shape).astype(np.float32)
         image = np.clip(image + noise, 0, 255).astype(np.uint8)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from engine.errors import InputError
+from engine.errors import InputError, OutputError
 from engine.files import write_aside
 from train.half import widened
 
@@ -14,23 +14,15 @@ def save(state: dict, path: Path) -> None:
     """Writes `state`; an older file survives a full disk or a killed process.
 
     Raises:
-        InputError: it could not be written.
+        OutputError: it could not be written.
     """
     try:
         with write_aside(path) as partial:
             torch.save(state, partial)
-    except (OSError, RuntimeError) as exc:  # torch reports a full disk as RuntimeError
-        raise InputError(f"{path} could not be written ({exc}); the one before is kept. Make room and resume.") from exc
-
-
-def refuse_overwriting(path: Path, option: str) -> None:
-    """Ends a command that would write over what another wrote; `option` is the one that names the folder.
-
-    Raises:
-        InputError: the file is there.
-    """
-    if path.is_file():
-        raise InputError(f"{path} is there already. Name another {option}.")
+    except (OutputError, OSError, RuntimeError) as exc:  # torch reports a full disk as RuntimeError
+        raise OutputError(
+            f"{path} could not be written ({exc}); the one before is kept. Make room and resume."
+        ) from exc
 
 
 def load(path: Path) -> dict:

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 from torchvision.datasets import OxfordIIITPet
-from tqdm import tqdm
 
 from engine import dataset
 from engine.errors import InputError, unknown_name
 from engine.evaluate import read_annotated
 from engine.files import write_aside
+from engine.progress import track
 from engine.segmenter import preprocess
 from engine.spec import sha256_of
 from train.augment import Augmenter, Labelled
@@ -161,7 +161,7 @@ def _write_cache(path: Path, samples: list[dataset.Sample]) -> None:
     size = (CACHE_SIZE, CACHE_SIZE)
     with write_aside(path) as partial:
         pixels = np.lib.format.open_memmap(partial, "w+", np.uint8, (len(samples), *size, 4))
-        for row, sample in enumerate(tqdm(samples, desc="decoding pictures", unit="picture", mininterval=1)):
+        for row, sample in enumerate(track(samples, "decoding pictures")):
             picture, trimap = read_annotated(sample)
             pixels[row, :, :, :3] = preprocess(picture.image, size)[0]
             pixels[row, :, :, 3] = stretched(class_mask(trimap, sample.species), size)
@@ -188,11 +188,11 @@ class PetPictures(Dataset):
 
     Args:
         cache: the decoded pictures.
-        pets: those of them that are drawn from.
+        samples: those of them that are drawn from.
         size: side of an item, px.
         seed: of everything drawn.
         kinds: probability of each kind of picture, as `train.augment.Augmenter` takes it.
-        passes: how often an epoch takes each of `pets`, drawn anew every time.
+        passes: how often an epoch takes each of `samples`, drawn anew every time.
     """
 
     def __init__(

@@ -21,7 +21,7 @@ from torch import distributed, nn
 from torch.distributed.nn.functional import all_reduce
 from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import Sampler
+from torch.utils.data import BatchSampler, Sampler
 
 from engine.errors import InputError
 
@@ -123,7 +123,7 @@ class PartOfBatches(Sampler[list[int]]):
         processes: those that share them.
     """
 
-    def __init__(self, batches: Sampler[list[int]], processes: Processes) -> None:
+    def __init__(self, batches: BatchSampler, processes: Processes) -> None:
         self.batches = batches
         self.processes = processes
 
@@ -169,9 +169,12 @@ class WholeBatchNorm2d(nn.BatchNorm2d):
         variance = (variances + (means - mean) ** 2).mean(dim=0)
         with torch.no_grad():
             pixels = count * values[:, 0].numel()
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance * pixels / (pixels - 1), self.momentum)
-            self.num_batches_tracked += 1
+            statistics = ((self.running_mean, mean), (self.running_var, variance * pixels / (pixels - 1)))
+            for running, found in statistics:
+                if running is not None and self.momentum is not None:
+                    running.lerp_(found, self.momentum)
+            if self.num_batches_tracked is not None:
+                self.num_batches_tracked += 1
         scale = self.weight * torch.rsqrt(variance + self.eps)
         channels = (1, -1, 1, 1)
         normalised = (values - mean.view(channels)) * scale.view(channels) + self.bias.view(channels)

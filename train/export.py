@@ -26,13 +26,17 @@ import openvino as ov
 import torch
 
 from engine.backends import open_backend
+from engine.command import Outcome, command_line
 from engine.errors import InferenceError, InputError
-from engine.spec import ArtefactSpec, ClassSpec, Model, ModelSpec, sha256_of
+from engine.files import Outputs, failures_named
+from engine.spec import FILE_NAME, ArtefactSpec, ClassSpec, Model, ModelSpec, sha256_of
 from train import checkpoint, networks
 from train.half import store_in_half
 from train.profile import multiply_adds
+from train.recipe import RUN
 from train.revision import STEPS
 
+MODEL = Path("models/fastsegnet")
 MAX_DIFFERENCE = 1e-3  # of a logit, between an artefact and the eager network
 PROOF_BATCHES = ((1, 0), (2, 1), (1, 2))  # (pictures, seed) of the drawn batches compared
 CLASSES = [
@@ -46,54 +50,83 @@ PROVED_BY = {"torch.pt2": "torch", "model.onnx": "onnxruntime", "openvino-fp32.x
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--run", type=Path, default=Path("runs/fastsegnet"), help="folder with weights.pt")
-    parser.add_argument("--model", type=Path, default=Path("models/fastsegnet"), help="folder to write")
-    parser.add_argument("--size", type=int, default=None, help="side of the model's input, px (as trained)")
+    parser.add_argument("--run", type=Path, help="folder with weights.pt")
+    parser.add_argument("--model", type=Path, help="folder to write")
+    parser.add_argument("--size", type=int, help="side of the model's input, px (as trained)")
     parser.add_argument(
         "--half", action="store_true", help="store weights in 16 bits; every runtime still computes in float32"
     )
-    parser.add_argument("--model-version", default="1.0.0", help="version of the weights")
+    parser.add_argument("--model-version", help="version of the weights")
 
 
-def run(args: argparse.Namespace) -> None:
-    weights = checkpoint.load(args.run / "weights.pt")
+def run(
+    *,
+    run: Path = RUN,
+    model: Path = MODEL,
+    size: int | None = None,
+    half: bool = False,
+    model_version: str = "1.0.0",
+    outputs: Outputs | None = None,
+) -> Outcome:
+    """Writes the artefacts of a run's weights; an INT8 of the weights before goes with them.
+
+    Args:
+        run: folder with weights.pt.
+        model: folder to write; with a model in it, only by force.
+        size: side of the model's input, px; None as trained.
+        half: stores weights in 16 bits.
+        model_version: of the weights.
+        outputs: keeps what is there.
+
+    Returns:
+        "model", and "artefacts": by name "size_mb" and "max_difference" of a logit from the eager network.
+
+    Raises:
+        InputError: there are no weights, the size cannot be used, or a model is there already.
+        InferenceError: an artefact differs from the network; nothing was written.
+    """
+    outputs = outputs or Outputs()
+    outputs.check(model / FILE_NAME)
+    weights = checkpoint.load(run / "weights.pt")
     network = load_network(weights)
-    if args.half:
+    if half:
         store_in_half(network)
-    size = args.size or weights["settings"]["size"]
+    command = command_line("train export", run=run, model=model, size=size, half=half)
+    size = size or weights["settings"]["size"]
     if size % 32 or size <= 0:
         raise InputError(f"--size is {size}; expected a multiple of 32, such as 256.")
     batch = torch.zeros((2, size, size, 3), dtype=torch.uint8)
     program = torch.export.export(network, (batch,), dynamic_shapes=({0: torch.export.Dim("n", min=1, max=64)},))
     forget_sources(program)
 
-    command = f"python -m train export --run {args.run} --model {args.model}"
-    if args.size:
-        command += f" --size {args.size}"
-    if args.half:
-        command += " --half"
     writers: dict[str, Callable[[Path], None]] = {
         "torch.pt2": lambda path: write_torch(program, path),
         "model.onnx": lambda path: write_onnx(program, path),
         "openvino-fp32.xml": lambda path: write_openvino(program, size, path),
     }
-    args.model.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=args.model, prefix=".export-") as folder_name:
+    model.mkdir(parents=True, exist_ok=True)
+    differences = {}
+    with tempfile.TemporaryDirectory(dir=model, prefix=".export-") as folder_name:
         folder = Path(folder_name)
         artefacts = {}
         for name, write in writers.items():
-            write(folder / name)
+            with failures_named(model / name, folder / name):
+                write(folder / name)
             artefacts[name] = describe_artefact(folder / name, command)
-        spec = make_spec(args.model.name, args.model_version, network, weights, size, artefacts)
+        spec = make_spec(model.name, model_version, network, weights, size, artefacts)
         for name in writers:
-            difference = prove(Model(folder, spec), name, network)
-            print(f"{name:<18} {artefacts[name].size_mb:5.2f} MB  largest difference from eager {difference:.1e}")
+            differences[name] = prove(Model(folder, spec), name, network)
+            print(
+                f"{name:<18} {artefacts[name].size_mb:5.2f} MB  largest difference from eager {differences[name]:.1e}"
+            )
         for path in folder.iterdir():
-            path.replace(args.model / path.name)
-    spec.save(args.model)
-    for stale in args.model.glob("openvino-int8.*"):
+            path.replace(model / path.name)
+    spec.save(model)
+    for stale in model.glob("openvino-int8.*"):
         stale.unlink()
-    print(f"wrote {args.model}; next: python -m train quantize --model {args.model} --data ROOT")
+    print(f"wrote {model}; next: python -m train quantize --model {model} --data ROOT")
+    told = {name: {"size_mb": each.size_mb, "max_difference": differences[name]} for name, each in artefacts.items()}
+    return Outcome({"model": str(model), "artefacts": told})
 
 
 def load_network(weights: dict) -> torch.nn.Module:
@@ -129,6 +162,7 @@ def write_onnx(program: torch.export.ExportedProgram, path: Path) -> None:
         onnx_program = torch.onnx.export(
             program, input_names=["batch"], output_names=["logits"], dynamo=True, external_data=False, verbose=False
         )
+        assert onnx_program is not None  # it is None only where a path is given
         for node in onnx_program.model.graph:
             node.metadata_props.clear()
         onnx_program.save(path, external_data=False)
@@ -184,7 +218,15 @@ def prove(model: Model, artefact: str, network: torch.nn.Module) -> float:
     return largest
 
 
-def make_spec(name, model_version, network, weights, size, artefacts) -> ModelSpec:
+def make_spec(
+    name: str,
+    model_version: str,
+    network: torch.nn.Module,
+    weights: dict,
+    size: int,
+    artefacts: dict[str, ArtefactSpec],
+) -> ModelSpec:
+    """What model.json says."""
     settings = dict(weights["settings"])
     for option in ("encoder_weights", "initial_weights", "teacher"):
         settings[option] = ",".join(public_name(part) for part in settings.get(option, "none").split(","))

@@ -14,22 +14,24 @@ too, in folders that other commands take as --run: `runs/fastsegnet/epoch-12`.
 
 import argparse
 import contextlib
-import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from engine import allocator, dataset
-from engine.allocator import restart_tuned
+from engine.command import Outcome
 from engine.errors import InputError
-from train import checkpoint, networks, recipe
+from engine.files import Outputs
+from engine.progress import listening, silent, track
+from train import checkpoint, networks
 from train.augment import KINDS
 from train.data import PetCache, PetPictures, open_cache, split
 from train.distributed import Processes, joined
 from train.losses import SegmentationLoss, balanced_weights
-from train.recipe import resumable_state, settings_of
+from train.recipe import CACHE, RUN, Recipe, add_places, check_numbers, resumable_state
+from train.recipe import add_arguments as add_recipe
 from train.teacher import open_teacher
 from train.training import Training
 from train.validation import validate
@@ -38,88 +40,139 @@ COUNTED_STRIDE = 4  # of the pixels that class frequencies are counted on
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    recipe.add_arguments(parser)
-    parser.add_argument("--stop-after", type=int, default=None, metavar="EPOCHS", help="stop early; --resume goes on")
+    add_places(parser)
+    add_recipe(parser)
+    parser.add_argument("--stop-after", type=int, metavar="EPOCHS", help="stop early; --resume goes on")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --run")
-    parser.add_argument(
-        "--validate-every", type=int, default=1, metavar="EPOCHS", help="what is kept is validated in any case"
-    )
-    parser.add_argument(
-        "--keep-every", type=int, default=None, metavar="EPOCHS", help="keep weights.pt of epoch N in --run/epoch-N"
-    )
+    parser.add_argument("--validate-every", type=int, metavar="EPOCHS", help="what is kept is validated in any case")
+    parser.add_argument("--keep-every", type=int, metavar="EPOCHS", help="keep weights.pt of epoch N in --run/epoch-N")
 
 
-def run(args: argparse.Namespace) -> None:
-    restart_tuned("train", sys.argv[1:])
-    recipe.check(args)
+def run(
+    *,
+    data: Path,
+    run: Path = RUN,
+    cache: Path = CACHE,
+    stop_after: int | None = None,
+    resume: bool = False,
+    validate_every: int = 1,
+    keep_every: int | None = None,
+    outputs: Outputs | None = None,
+    **settings: Any,
+) -> Outcome:
+    """Trains a network to the end, or to `stop_after`.
+
+    Args:
+        data: root of the dataset.
+        run: folder of what is written: checkpoint.pt after every epoch, weights.pt at the end.
+        cache: folder of the decoded pictures.
+        stop_after: epochs; `resume` goes on from there.
+        resume: goes on from the checkpoint in `run`.
+        validate_every: so many epochs; what is kept is validated in any case.
+        keep_every: so many epochs, weights.pt is kept in a folder of its own.
+        outputs: keeps the weights.pt of another run.
+        settings: of `Recipe`, by name.
+
+    Returns:
+        "run", "epochs", "history" (an entry an epoch, its scores among them) and "weights", the path, once it is done.
+
+    Raises:
+        InputError: an option is out of its range, the data cannot be read, or the run is another one.
+    """
+    recipe = Recipe(**settings)
+    recipe.check()
+    check_numbers({"stop_after": stop_after, "validate_every": validate_every, "keep_every": keep_every})
+    if not resume and not (run / "checkpoint.pt").is_file():
+        (outputs or Outputs()).check(run / "weights.pt")
+    allocator.tune()
     with joined() as processes, contextlib.ExitStack() as stack:
         if not processes.is_first:
             stack.enter_context(contextlib.redirect_stdout(None))
-        fit(args, processes)
+            stack.enter_context(listening(silent))
+        history = fit(recipe, data, run, cache, processes, stop_after, resume, validate_every, keep_every)
+        if not processes.is_first:
+            return Outcome(None)
+    weights = str(run / "weights.pt") if len(history) == recipe.epochs else None
+    return Outcome({"run": str(run), "epochs": len(history), "history": history, "weights": weights})
 
 
-def fit(args: argparse.Namespace, processes: Processes) -> list[dict]:
-    """Trains to the end, or to `--stop-after`; the history, an entry an epoch."""
+def fit(
+    recipe: Recipe,
+    data: Path,
+    folder: Path,
+    cached: Path,
+    processes: Processes,
+    stop_after: int | None = None,
+    resume: bool = False,
+    validate_every: int = 1,
+    keep_every: int | None = None,
+) -> list[dict]:
+    """The same in one of several processes; the history, an entry an epoch."""
     print(f"allocator: {allocator.describe_allocator()}", flush=True)
-    if args.batch_size % processes.count:
-        raise InputError(f"--batch-size is {args.batch_size}; expected a multiple of the {processes.count} processes.")
-    settings = settings_of(args)
-    path = args.run / "checkpoint.pt"
-    state = resumable_state(path, settings, args.resume)
-    device, precision = choose_device(args.precision, processes)
-    teacher = open_teacher(args.teacher, args.teacher_size, device, precision)
+    if recipe.batch_size % processes.count:
+        raise InputError(
+            f"--batch-size is {recipe.batch_size}; expected a multiple of the {processes.count} processes."
+        )
+    settings = recipe.settings()
+    path = folder / "checkpoint.pt"
+    state = resumable_state(path, settings, resume)
+    device, precision = choose_device(recipe.precision, processes)
+    teacher = open_teacher(recipe.teacher, recipe.teacher_size, device, precision)
     lesson = teacher and teacher.sha256
     if teacher:
-        print(f"teacher {args.teacher} at {teacher.side} px, {args.teacher_share:g} of the loss")
+        print(f"teacher {recipe.teacher} at {teacher.side} px, {recipe.teacher_share:g} of the loss")
     if state is not None and state.get("teacher_sha256") != lesson:
         raise InputError(
-            f"{args.teacher} is not the file that {path} was made with. Restore it, or name another --run."
+            f"{recipe.teacher} is not the file that {path} was made with. Restore it, or name another --run."
         )
 
-    torch.manual_seed(args.seed)
-    options = {"num_classes": len(dataset.CLASSES), "normalization": args.normalization}
+    torch.manual_seed(recipe.seed)
+    options = {"num_classes": len(dataset.CLASSES), "normalization": recipe.normalization}
     with processes.first_alone():  # who downloads and decodes
-        network = networks.build(args.network, **options)
+        network = networks.build(recipe.network, **options)
         if state is None:
-            networks.load_encoder_weights(network, args.encoder_weights)
-            if args.initial_weights != "none":
-                print(networks.take_over(network, checkpoint.load_weights(Path(args.initial_weights))))
-        cache = open_cache(args.data, args.cache)
-    pictures = training_pictures(cache, args, args.min_side, args.passes)
+            networks.load_encoder_weights(network, recipe.encoder_weights)
+            if recipe.initial_weights != "none":
+                print(networks.take_over(network, checkpoint.load_weights(Path(recipe.initial_weights))))
+        cache = open_cache(data, cached)
+    pictures = training_pictures(
+        cache, recipe.size, recipe.seed, recipe.batch_size, recipe.limit, recipe.scenes, recipe.min_side, recipe.passes
+    )
     loss = SegmentationLoss(
-        args.lovasz, args.dice, args.focal, args.border_species, args.ohem,
-        class_weights(pictures, args.class_balance), args.teacher_share, args.teacher_temperature,
+        recipe.lovasz, recipe.dice, recipe.focal, recipe.border_species, recipe.ohem,
+        class_weights(pictures, recipe.class_balance), recipe.teacher_share, recipe.teacher_temperature,
     )  # fmt: skip
-    network.to(device, memory_format=torch.channels_last)
-    training = Training(network, pictures, loss, teacher, args, precision, processes)
+    network = networks.channels_last(network.to(device))
+    training = Training(network, pictures, loss, teacher, recipe, precision, processes)
     history: list[dict] = []
     if state is not None:
         training.load_state_dict(state)
         history = state["history"]
-        print(f"resumed after epoch {len(history)} of {args.epochs}")
+        print(f"resumed after epoch {len(history)} of {recipe.epochs}")
     parameters = sum(p.numel() for p in network.parameters())
     print(f"{parameters / 1e6:.2f} M parameters; {len(pictures.samples)} training pictures")
     if processes.count > 1:
-        print(f"{processes.count} processes, each with {args.batch_size // processes.count} of a batch's pictures")
+        print(f"{processes.count} processes, each with {recipe.batch_size // processes.count} of a batch's pictures")
 
-    for epoch in range(len(history), args.epochs):
+    last = min(recipe.epochs, max(len(history) + 1, stop_after or recipe.epochs))
+    for epoch in track(range(len(history), last), "epochs"):
         row = {"epoch": epoch + 1, **training.epoch(epoch)}
         if processes.is_first:
-            is_kept = args.keep_every and is_due(epoch + 1, args.keep_every, args.epochs)
-            if is_kept or is_due(epoch + 1, args.validate_every, args.epochs):
-                row |= validate(training.averaged, cache, args.validation_size or args.size, device)
+            is_kept = bool(keep_every) and is_due(epoch + 1, keep_every or 1, recipe.epochs)
+            if is_kept or is_due(epoch + 1, validate_every, recipe.epochs):
+                row |= validate(training.averaged, cache, recipe.validation_size or recipe.size, device)
             history.append(row)
-            print(epoch_line(row, args.epochs, training.steps_per_epoch * args.batch_size), flush=True)
+            print(epoch_line(row, recipe.epochs, training.steps_per_epoch * recipe.batch_size), flush=True)
             made = {"settings": settings, "options": options, "history": history}
             checkpoint.save({**made, "teacher_sha256": lesson, **training.state_dict()}, path)
             if is_kept:
-                keep(training, made, args.run / f"epoch-{epoch + 1}")
-        if args.stop_after and epoch + 1 >= args.stop_after and epoch + 1 < args.epochs:
-            print(f"stopped after epoch {epoch + 1}; --resume goes on")
-            return history
+                keep(training, made, folder / f"epoch-{epoch + 1}")
+    if last < recipe.epochs:
+        print(f"stopped after epoch {last}; --resume goes on")
+        return history
 
     if processes.is_first:
-        keep(training, {"settings": settings, "options": options, "history": history}, args.run)
+        keep(training, {"settings": settings, "options": options, "history": history}, folder)
     return history
 
 
@@ -157,10 +210,27 @@ def choose_device(wanted: str, processes: Processes) -> tuple[torch.device, torc
     return device, precision
 
 
-def training_pictures(cache: PetCache, args: argparse.Namespace, min_side: int = 0, passes: int = 1) -> PetPictures:
-    """The training pictures of the cache whose long side is `min_side` px or more, `--limit` of them at most.
+def training_pictures(
+    cache: PetCache,
+    size: int,
+    seed: int,
+    batch_size: int,
+    limit: int | None = None,
+    scenes: float | None = None,
+    min_side: int = 0,
+    passes: int = 1,
+) -> PetPictures:
+    """The training pictures of the cache.
 
-    An epoch takes each of them `passes` times.
+    Args:
+        cache: the decoded pictures.
+        size: side of a training picture, px.
+        seed: of everything drawn.
+        batch_size: they fill one at least.
+        limit: so many of them at most.
+        scenes: share of composed pictures; None for that of train/augment.py.
+        min_side: px; those whose long side is shorter are left out.
+        passes: an epoch takes each of them so often.
 
     Raises:
         InputError: they do not fill a batch, a trimap cannot be read, or no picture is left for validation.
@@ -168,15 +238,15 @@ def training_pictures(cache: PetCache, args: argparse.Namespace, min_side: int =
     training = split(cache.samples, "training")
     if min_side:
         training = [hashed for hashed in training if hashed.sample.long_side() >= min_side]
-    training = training[: args.limit]
-    if len(training) < args.batch_size:
+    training = training[:limit]
+    if len(training) < batch_size:
         of_size = f" of {min_side} px and more" if min_side else ""
         raise InputError(
-            f"{len(training)} training pictures{of_size} do not fill a batch of {args.batch_size}. Take a smaller one."
+            f"{len(training)} training pictures{of_size} do not fill a batch of {batch_size}. Take a smaller one."
         )
     if not split(cache.samples, "validation"):
         raise InputError(f"None of the {len(cache.samples)} pictures of trainval falls to validation. Add pictures.")
-    return PetPictures(cache, training, args.size, args.seed, kinds_of_pictures(args.scenes), passes)
+    return PetPictures(cache, training, size, seed, kinds_of_pictures(scenes), passes)
 
 
 def kinds_of_pictures(scenes: float | None) -> dict[str, float]:
@@ -193,9 +263,7 @@ def class_weights(pictures: PetPictures, power: float) -> torch.Tensor | None:
     if not power:
         return None
     counts = np.zeros(len(dataset.CLASSES), np.int64)
-    for index in tqdm(
-        range(len(pictures.samples)), desc="counting classes", unit="picture", leave=False, mininterval=1
-    ):
+    for index in track(range(len(pictures.samples)), "counting classes"):
         _, mask = pictures.photo(index)
         counts += np.bincount(mask[::COUNTED_STRIDE, ::COUNTED_STRIDE].ravel(), minlength=len(counts))
     weights = balanced_weights(torch.from_numpy(counts), power)

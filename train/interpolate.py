@@ -14,29 +14,47 @@ from pathlib import Path
 
 import torch
 
+from engine.command import Outcome
 from engine.errors import InputError
+from engine.files import Outputs
 from train import revision
 from train.compression.finishing import load_exactly
 from train.data import open_cache
 from train.export import load_network, public_name
+from train.networks import channels_last
+from train.recipe import CACHE, RUN
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     revision.add_arguments(parser, "interpolation")
     parser.add_argument("--other", type=Path, required=True, metavar="PATH", help="weights.pt or torch.pt2")
-    parser.add_argument("--share", type=float, default=0.35, help="of the other weights; 0 is the run's own")
+    parser.add_argument("--share", type=float, help="of the other weights; 0 is the run's own")
 
 
-def run(args: argparse.Namespace) -> None:
-    if not 0 <= args.share <= 1:
-        raise InputError(f"--share is {args.share:g}; expected 0 to 1.")
-    weights, path = revision.begin(args, "interpolation")
+def run(
+    *,
+    data: Path,
+    other: Path,
+    share: float = 0.35,
+    run: Path = RUN,
+    into: Path | None = None,
+    cache: Path = CACHE,
+    outputs: Outputs | None = None,
+) -> Outcome:
+    """Takes weights between two and validates them; see `train.revision`.
+
+    Raises:
+        InputError: the share is no share, or the other weights are of another network.
+    """
+    if not 0 <= share <= 1:
+        raise InputError(f"--share is {share:g}; expected 0 to 1.")
+    weights, path = revision.begin(run, into, "interpolation", outputs or Outputs())
     network = load_network(weights)
-    load_exactly(network, args.other, weights["settings"]["network"])
-    network.load_state_dict(interpolated(weights["state_dict"], network.state_dict(), args.share))
-    network.to(memory_format=torch.channels_last)
-    record = {"other": public_name(str(args.other)), "share": args.share}
-    revision.finish(weights, network, open_cache(args.data, args.cache), "interpolation", record, path)
+    load_exactly(network, other, weights["settings"]["network"])
+    network.load_state_dict(interpolated(weights["state_dict"], network.state_dict(), share))
+    network = channels_last(network)
+    record = {"other": public_name(str(other)), "share": share}
+    return revision.finish(weights, network, open_cache(data, cache), "interpolation", record, path)
 
 
 def interpolated(

@@ -1,18 +1,22 @@
 """How weights change: AdamW, its schedule, what of the encoder stands still, and the average that is kept."""
 
-import argparse
 import math
+from collections.abc import Callable
 
 import torch
 from torch import nn
 
 from engine.errors import InputError
+from train.recipe import Recipe
 
+Tensors = tuple[torch.Tensor, ...] | list[torch.Tensor]
+Average = Callable[[Tensors, Tensors, torch.Tensor | int], None]
+"""Moves averaged tensors towards the current ones; told how many steps were averaged before."""
 MAX_GRADIENT_NORM = 5.0  # of all gradients together; longer ones are shortened
 PRETRAINED = ("encoder.", "transformer.")  # parts of a network that start from weights on file
 
 
-def make_optimizer(network: nn.Module, args: argparse.Namespace) -> torch.optim.Optimizer:
+def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """AdamW; pretrained parts learn slower, biases and batch norms do not decay, what is frozen is left out."""
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
@@ -22,17 +26,19 @@ def make_optimizer(network: nn.Module, args: argparse.Namespace) -> torch.optim.
         [
             {
                 "params": parameters,
-                "lr": args.learning_rate * (args.encoder_rate if is_pretrained else 1.0),
-                "weight_decay": args.weight_decay if decays else 0.0,
+                "lr": recipe.learning_rate * (recipe.encoder_rate if is_pretrained else 1.0),
+                "weight_decay": recipe.weight_decay if decays else 0.0,
             }
             for (is_pretrained, decays), parameters in groups.items()
         ]
     )
 
 
-def make_scheduler(optimizer, steps_per_epoch: int, args: argparse.Namespace) -> torch.optim.lr_scheduler.LambdaLR:
+def make_scheduler(
+    optimizer: torch.optim.Optimizer, steps_per_epoch: int, recipe: Recipe
+) -> torch.optim.lr_scheduler.LambdaLR:
     """A linear warm-up, then half a cosine down to a hundredth of the peak; one step a batch."""
-    total, warmup = args.epochs * steps_per_epoch, args.warmup_epochs * steps_per_epoch
+    total, warmup = recipe.epochs * steps_per_epoch, recipe.warmup_epochs * steps_per_epoch
 
     def factor(step: int) -> float:
         if step < warmup:
@@ -43,13 +49,13 @@ def make_scheduler(optimizer, steps_per_epoch: int, args: argparse.Namespace) ->
     return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
 
 
-def moving_average(decay: float):
+def moving_average(decay: float) -> Average:
     """Averages weights exponentially; the first steps count more, so that random weights are soon forgotten.
 
     With a decay of 0 the average is the weights themselves.
     """
 
-    def update(averaged: list[torch.Tensor], current: list[torch.Tensor], num_averaged: torch.Tensor) -> None:
+    def update(averaged: Tensors, current: Tensors, num_averaged: torch.Tensor | int) -> None:
         n = float(num_averaged)
         share = 1 - min(decay, (1 + n) / (10 + n))
         for mean, value in zip(averaged, current, strict=True):

@@ -8,17 +8,15 @@ normalisation, activations and resizing are not counted.
 """
 
 import argparse
-import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from engine import dataset
+from engine.command import Outcome
 from engine.errors import InputError
-from engine.files import write_aside
 from train import networks
 
 
@@ -40,31 +38,32 @@ class Part:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--network", default="fastsegnet", help=f"one of: {', '.join(networks.NETWORKS)}")
-    parser.add_argument("--size", type=int, default=320, help="side of a picture, px; a multiple of 32")
-    parser.add_argument("--batch", type=int, default=1, help="pictures")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    parser.add_argument("--network", help=f"one of: {', '.join(networks.NETWORKS)}")
+    parser.add_argument("--size", type=int, help="side of a picture, px; a multiple of 32")
+    parser.add_argument("--batch", type=int, help="pictures")
 
 
-def run(args: argparse.Namespace) -> None:
-    if args.size % 32 or args.size <= 0:
-        raise InputError(f"--size is {args.size}; expected a multiple of 32, such as 320.")
-    if args.batch <= 0:
-        raise InputError(f"--batch is {args.batch}; expected more than 0.")
-    network = networks.build(args.network, num_classes=len(dataset.CLASSES)).eval()
-    parts = profile(network, args.size, args.batch)
+def run(*, network: str = "fastsegnet", size: int = 320, batch: int = 1) -> Outcome:
+    """Counts and tells it; "network", "size", "batch", "parameters", "multiply_adds" and "parts", see `Part`.
+
+    Raises:
+        InputError: there is no such network, or a number is out of its range.
+    """
+    if size % 32 or size <= 0:
+        raise InputError(f"--size is {size}; expected a multiple of 32, such as 320.")
+    if batch <= 0:
+        raise InputError(f"--batch is {batch}; expected more than 0.")
+    parts = profile(networks.build(network, num_classes=len(dataset.CLASSES)).eval(), size, batch)
     print(table(parts))
-    if args.json:
-        figures = {
-            "network": args.network,
-            "size": args.size,
-            "batch": args.batch,
-            "parameters": sum(part.parameters for part in parts),
-            "multiply_adds": sum(part.multiply_adds for part in parts),
-            "parts": [asdict(part) for part in parts],
-        }
-        with write_aside(args.json) as partial:
-            partial.write_text(json.dumps(figures, indent=2) + "\n")
+    figures = {
+        "network": network,
+        "size": size,
+        "batch": batch,
+        "parameters": sum(part.parameters for part in parts),
+        "multiply_adds": sum(part.multiply_adds for part in parts),
+        "parts": [asdict(part) for part in parts],
+    }
+    return Outcome(figures)
 
 
 def profile(network: nn.Module, size: int, batch: int = 1) -> list[Part]:

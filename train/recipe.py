@@ -3,7 +3,10 @@
 import argparse
 import math
 import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from engine.errors import InputError
 from train import checkpoint, networks
@@ -11,61 +14,110 @@ from train.networks.normalization import NORMALIZATIONS
 from train.scales import parse_scales
 
 PRECISIONS = ("auto", "float32", "bfloat16")
+WORKERS = max(1, (os.cpu_count() or 2) // 2)
+RUN, CACHE = Path("runs/fastsegnet"), Path("runs/cache")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained; `add_arguments` says of each what it is."""
+
+    network: str = "fastsegnet-cnn"
+    encoder_weights: str = "imagenet"
+    initial_weights: str = "none"
+    normalization: str = "imagenet"
+    size: int = 256
+    scales: str = "1"
+    validation_size: int | None = None
+    scenes: float | None = None
+    epochs: int = 30
+    passes: int = 1
+    batch_size: int = 16
+    learning_rate: float = 1e-3
+    encoder_rate: float = 0.3
+    weight_decay: float = 1e-2
+    warmup_epochs: float = 1.0
+    ema_decay: float = 0.998
+    freeze: int = 0
+    lovasz: float = 0.5
+    dice: float = 0.0
+    border_species: float = 0.0
+    focal: float = 0.0
+    ohem: float = 1.0
+    class_balance: float = 0.0
+    teacher: str = "none"
+    teacher_share: float = 0.5
+    teacher_temperature: float = 1.0
+    teacher_size: int | None = None
+    seed: int = 0
+    min_side: int = 0
+    limit: int | None = None
+    precision: str = "auto"
+    workers: int = WORKERS
+
+    def check(self) -> None:
+        """Refuses values that no run can have.
+
+        Raises:
+            InputError: an option is out of its range; it is named.
+        """
+        for name, side in (("--size", self.size), ("--validation-size", self.validation_size)):
+            if side is not None and (side % 32 or side <= 0):
+                raise InputError(f"{name} is {side}; expected a multiple of 32, such as 256.")
+        parse_scales(self.scales)
+        check_numbers(asdict(self))
+
+    def settings(self) -> dict[str, Any]:
+        """The options that make a run the same run, by name."""
+        return {name: getattr(self, name) for name in SETTINGS}
+
+
+def add_places(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that say where a run reads and writes."""
+    parser.add_argument("--data", type=Path, required=True, metavar="ROOT", help="folder that holds oxford-iiit-pet/")
+    parser.add_argument("--run", type=Path, help="folder of this run's files")
+    parser.add_argument("--cache", type=Path, help="folder of the decoded pictures")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options that say what is trained, on what and how."""
-    parser.add_argument("--data", type=Path, required=True, metavar="ROOT", help="folder that holds oxford-iiit-pet/")
-    parser.add_argument("--run", type=Path, default=Path("runs/fastsegnet"), help="folder of this run's files")
-    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder of the decoded pictures")
-    parser.add_argument("--network", default="fastsegnet-cnn", help=f"one of: {', '.join(networks.NETWORKS)}")
-    parser.add_argument("--encoder-weights", default="imagenet", metavar="imagenet|PATH|none")
+    """Adds the options that say what is trained and how."""
+    parser.add_argument("--network", help=f"one of: {', '.join(networks.NETWORKS)}")
+    parser.add_argument("--encoder-weights", metavar="imagenet|PATH|none")
+    parser.add_argument("--initial-weights", metavar="PATH|none", help="weights.pt or torch.pt2 to go on from")
+    parser.add_argument("--normalization", choices=NORMALIZATIONS, help="how the encoder's weights expect pixels")
+    parser.add_argument("--size", type=int, help="side of a training picture, px; a multiple of 32")
+    parser.add_argument("--scales", help="one is drawn for each batch, whose size is multiplied: 0.75,1,1.25")
+    parser.add_argument("--validation-size", type=int, help="of what is validated, px (--size)")
+    parser.add_argument("--scenes", type=float, metavar="SHARE", help="of composed training pictures")
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--passes", type=int, help="over the pictures to an epoch, each drawn anew")
+    parser.add_argument("--batch-size", type=int, help="of all processes together")
+    parser.add_argument("--learning-rate", type=float, help="of the decoder; the peak of the schedule")
+    parser.add_argument("--encoder-rate", type=float, help="the pretrained parts' share of it")
+    parser.add_argument("--weight-decay", type=float)
+    parser.add_argument("--warmup-epochs", type=float)
+    parser.add_argument("--ema-decay", type=float, help="of the averaged weights, a step; 0: no average")
+    parser.add_argument("--freeze", type=int, metavar="BLOCKS", help="first blocks of the encoder kept as is")
+    parser.add_argument("--lovasz", type=float, help="share of the Lovász hinge beside the pixel loss")
+    parser.add_argument("--dice", type=float, help="share of soft Dice beside the pixel loss")
+    parser.add_argument("--border-species", type=float, metavar="SHARE", help="of the loss of a border's species")
+    parser.add_argument("--focal", type=float, metavar="GAMMA", help="0: cross entropy")
+    parser.add_argument("--ohem", type=float, metavar="SHARE", help="of a picture's pixels, the hardest")
     parser.add_argument(
-        "--initial-weights", default="none", metavar="PATH|none", help="weights.pt or torch.pt2 to go on from"
+        "--class-balance", type=float, metavar="POWER", help="classes weigh frequency ** -POWER; 0: alike"
     )
+    parser.add_argument("--teacher", metavar="MODEL|PATH|none", help="a model, weights.pt, or the .pth of DeepLab")
+    parser.add_argument("--teacher-share", type=float, help="what part of the loss the teacher gives")
+    parser.add_argument("--teacher-temperature", type=float)
+    parser.add_argument("--teacher-size", type=int, help="side of what the teacher sees, px (its own)")
+    parser.add_argument("--seed", type=int)
     parser.add_argument(
-        "--normalization", choices=NORMALIZATIONS, default="imagenet", help="how the encoder's weights expect pixels"
+        "--min-side", type=int, metavar="PX", help="leaves out training pictures whose long side is shorter"
     )
-    parser.add_argument("--size", type=int, default=256, help="side of a training picture, px; a multiple of 32")
-    parser.add_argument(
-        "--scales", default="1", help="one is drawn for each batch, whose size is multiplied: 0.75,1,1.25"
-    )
-    parser.add_argument("--validation-size", type=int, default=None, help="of what is validated, px (--size)")
-    parser.add_argument("--scenes", type=float, default=None, metavar="SHARE", help="of composed training pictures")
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--passes", type=int, default=1, help="over the pictures to an epoch, each drawn anew")
-    parser.add_argument("--batch-size", type=int, default=16, help="of all processes together")
-    parser.add_argument("--learning-rate", type=float, default=1e-3, help="of the decoder; the peak of the schedule")
-    parser.add_argument("--encoder-rate", type=float, default=0.3, help="the pretrained parts' share of it")
-    parser.add_argument("--weight-decay", type=float, default=1e-2)
-    parser.add_argument("--warmup-epochs", type=float, default=1.0)
-    parser.add_argument("--ema-decay", type=float, default=0.998, help="of the averaged weights, a step; 0: no average")
-    parser.add_argument(
-        "--freeze", type=int, default=0, metavar="BLOCKS", help="first blocks of the encoder kept as is"
-    )
-    parser.add_argument("--lovasz", type=float, default=0.5, help="share of the Lovász hinge beside the pixel loss")
-    parser.add_argument("--dice", type=float, default=0.0, help="share of soft Dice beside the pixel loss")
-    parser.add_argument(
-        "--border-species", type=float, default=0.0, metavar="SHARE", help="of the loss of a border's species"
-    )
-    parser.add_argument("--focal", type=float, default=0.0, metavar="GAMMA", help="0: cross entropy")
-    parser.add_argument("--ohem", type=float, default=1.0, metavar="SHARE", help="of a picture's pixels, the hardest")
-    parser.add_argument(
-        "--class-balance", type=float, default=0.0, metavar="POWER", help="classes weigh frequency ** -POWER; 0: alike"
-    )
-    parser.add_argument(
-        "--teacher", default="none", metavar="MODEL|PATH|none", help="a model, weights.pt, or the .pth of DeepLab"
-    )
-    parser.add_argument("--teacher-share", type=float, default=0.5, help="what part of the loss the teacher gives")
-    parser.add_argument("--teacher-temperature", type=float, default=1.0)
-    parser.add_argument("--teacher-size", type=int, default=None, help="side of what the teacher sees, px (its own)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--min-side", type=int, default=0, metavar="PX", help="leaves out training pictures whose long side is shorter"
-    )
-    parser.add_argument("--limit", type=int, default=None, help="train on so many pictures only (for a trial)")
-    parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="of the forward pass")
-    parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) // 2), help="loader processes")
+    parser.add_argument("--limit", type=int, help="train on so many pictures only (for a trial)")
+    parser.add_argument("--precision", choices=PRECISIONS, help="of the forward pass")
+    parser.add_argument("--workers", type=int, help="loader processes")
+    parser.set_defaults(**asdict(Recipe()))
 
 
 # What must be the same for a resumed run to be the same run.
@@ -86,30 +138,13 @@ ZERO_OR_MORE = (
 AT_MOST_ONE = ("ohem", "scenes", "teacher_share")
 
 
-def settings_of(args: argparse.Namespace) -> dict:
-    """The options that make a run the same run, by name."""
-    return {name: getattr(args, name) for name in SETTINGS}
-
-
-def default_settings() -> dict:
-    """What an option has that is not given, by name."""
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    return {name: parser.get_default(name) for name in SETTINGS}
-
-
-def check(args: argparse.Namespace) -> None:
-    """Refuses values that no run can have.
+def check_numbers(options: Mapping[str, object]) -> None:
+    """Refuses numbers that are out of the range of the option of their name; the others it leaves alone.
 
     Raises:
-        InputError: an option is out of its range; it is named.
+        InputError: names the option, and says what is expected.
     """
-    for name in ("size", "validation_size"):
-        side = getattr(args, name)
-        if side is not None and (side % 32 or side <= 0):
-            raise InputError(f"--{name.replace('_', '-')} is {side}; expected a multiple of 32, such as 256.")
-    parse_scales(args.scales)
-    for name, value in vars(args).items():
+    for name, value in options.items():
         if not isinstance(value, int | float):
             continue
         expected = None
@@ -146,7 +181,7 @@ def check_same_run(path: Path, recorded: dict, settings: dict) -> None:
     Raises:
         InputError: one differs; it is named.
     """
-    recorded = default_settings() | recorded
+    recorded = Recipe().settings() | recorded
     for name, value in settings.items():
         if recorded[name] != value:
             raise InputError(

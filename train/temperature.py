@@ -20,16 +20,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from engine.calibration import Reliability
+from engine.command import Outcome
 from engine.dataset import BACKGROUND
 from engine.evaluate import read_annotated
 from engine.metrics import confusion_matrix, iou_per_class
 from engine.postprocess import mask_from_logits, object_log_odds, resize_planes
+from engine.progress import track
 from engine.segmenter import DEFAULT_BACKEND, Segmenter
 from train.data import HashedSample, read_trainval, split
 
+MODEL = Path("models/fastsegnet")
 PIXELS = 20_000  # of each picture
 COLDEST, HOTTEST = 0.1, 10.0
 HALVINGS = 40  # of the range in which 1 / T lies: more digits than a float32 has
@@ -44,32 +46,44 @@ class Odds:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", type=Path, default=Path("models/fastsegnet"), help="the model's folder")
-    parser.add_argument("--backend", default=DEFAULT_BACKEND, help="whose probabilities")
+    parser.add_argument("--model", type=Path, help="the model's folder")
+    parser.add_argument("--backend", help="whose probabilities")
     parser.add_argument("--data", type=Path, required=True, metavar="ROOT", help="folder that holds oxford-iiit-pet/")
-    parser.add_argument("--limit", type=int, default=None, help="so many validation pictures only (for a trial)")
+    parser.add_argument("--limit", type=int, help="so many validation pictures only (for a trial)")
 
 
-def run(args: argparse.Namespace) -> None:
-    pets = split(read_trainval(args.data), "validation")[: args.limit]
-    segmenter = Segmenter.open(args.model, args.backend)
-    pictures = read_odds(segmenter, pets)
+def run(*, data: Path, model: Path = MODEL, backend: str = DEFAULT_BACKEND, limit: int | None = None) -> Outcome:
+    """Measures and tells it; "temperature", "ece" (before, after), "moved" (share of pixels), "binary_iou" likewise."""
+    samples = split(read_trainval(data), "validation")[:limit]
+    segmenter = Segmenter.open(model, backend)
+    pictures = read_odds(segmenter, samples)
     temperature = fit_temperature(pictures)
     before, after = expected_error(pictures, 1.0), crossed_error(pictures)
-    print(f"{args.model} on {args.backend}, {len(pets)} validation pictures, border counted as pet")
+    print(f"{model} on {backend}, {len(samples)} validation pictures, border counted as pet")
     print(f"temperature {temperature:.3f}: ECE {before:.2%} -> {after:.2%} on pictures that it was not fitted on")
-    moved, ious = tempered_masks(segmenter, pets, temperature)
+    moved, ious = tempered_masks(segmenter, samples, temperature)
     print(
         f"divided into the logits it moves {moved:.3%} of the pixels of the masks, and binary IoU from {ious[0]:.4f} "
         f'to {ious[1]:.4f}; divided into the log-odds of "not background", none'
     )
+    return Outcome(
+        {
+            "model": str(model),
+            "backend": backend,
+            "images": len(samples),
+            "temperature": temperature,
+            "ece": {"before": before, "after": after},
+            "moved": moved,
+            "binary_iou": dict(zip(("before", "after"), ious, strict=True)),
+        }
+    )
 
 
-def read_odds(segmenter: Segmenter, pets: Sequence[HashedSample]) -> list[Odds]:
+def read_odds(segmenter: Segmenter, samples: Sequence[HashedSample]) -> list[Odds]:
     """Some pixels of every picture, the same every time."""
     rng = np.random.default_rng(0)
     pictures = []
-    for hashed in tqdm(pets, desc="reading probabilities", unit="picture", leave=False, mininterval=1):
+    for hashed in track(samples, "reading probabilities"):
         picture, trimap = read_annotated(hashed.sample, segmenter.spec.size_hw)
         logits = resize_planes(segmenter.segment(picture).logits, picture.size_hw)
         chosen = rng.integers(trimap.size, size=PIXELS)
@@ -116,16 +130,16 @@ def crossed_error(pictures: Sequence[Odds]) -> float:
 
 
 def tempered_masks(
-    segmenter: Segmenter, pets: Sequence[HashedSample], temperature: float
+    segmenter: Segmenter, samples: Sequence[HashedSample], temperature: float
 ) -> tuple[float, tuple[float, float]]:
     """What dividing the logits moves: the share of pixels whose class changes, and binary IoU before and after."""
     moved, pixels = 0, 0
     counts = np.zeros((2, 2, 2), np.int64)
-    for hashed in tqdm(pets, desc="tempering masks", unit="picture", leave=False, mininterval=1):
+    for hashed in track(samples, "tempering masks"):
         picture, trimap = read_annotated(hashed.sample, segmenter.spec.size_hw)
         seen = segmenter.segment(picture)
         tempered = mask_from_logits(seen.logits / temperature, picture.size_hw, len(seen.spec.objects))
-        moved, pixels = moved + np.count_nonzero(tempered != seen.mask), pixels + tempered.size
+        moved, pixels = moved + int(np.count_nonzero(tempered != seen.mask)), pixels + tempered.size
         is_pet = np.where(trimap != BACKGROUND, 1, 0)
         for number, mask in enumerate((seen.mask, tempered)):
             counts[number] += confusion_matrix(is_pet, mask > 0, 2)

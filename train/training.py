@@ -1,6 +1,5 @@
 """A network while it is trained: one epoch after the other, and all that a stop must not lose."""
 
-import argparse
 import time
 
 import cv2
@@ -9,14 +8,17 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler
-from tqdm import tqdm
 
+from engine.progress import Step, report
 from train.data import PetPictures
 from train.distributed import PartOfBatches, Processes
 from train.losses import SegmentationLoss
 from train.optimization import MAX_GRADIENT_NORM, frozen_blocks, make_optimizer, make_scheduler, moving_average
+from train.recipe import Recipe
 from train.scales import drawn_side, parse_scales, resize_images, resize_masks
 from train.teacher import Teacher
+
+RECENT = 50  # batches whose mean loss is told on the way
 
 
 def in_one_thread(_: int) -> None:
@@ -32,7 +34,7 @@ class Training:
         pictures: that it learns from.
         loss: that it minimises.
         teacher: that it learns from as well, or None.
-        args: the options of `fit`.
+        recipe: the options of the run.
         precision: of the forward pass.
         processes: those that share the batches.
     """
@@ -43,7 +45,7 @@ class Training:
         pictures: PetPictures,
         loss: SegmentationLoss,
         teacher: Teacher | None,
-        args: argparse.Namespace,
+        recipe: Recipe,
         precision: torch.dtype,
         processes: Processes,
     ) -> None:
@@ -51,16 +53,16 @@ class Training:
         self.pictures = pictures
         self.loss = loss
         self.teacher = teacher
-        self.args = args
+        self.recipe = recipe
         self.device = next(network.parameters()).device
         self.precision = precision
         self.processes = processes
-        self.frozen = frozen_blocks(network, args.freeze)
-        self.average = AveragedModel(network, multi_avg_fn=moving_average(args.ema_decay), use_buffers=True)
+        self.frozen = frozen_blocks(network, recipe.freeze)
+        self.average = AveragedModel(network, multi_avg_fn=moving_average(recipe.ema_decay), use_buffers=True)
         self.learner = processes.share(network)
-        self.optimizer = make_optimizer(network, args)
-        self.steps_per_epoch = len(pictures) // args.batch_size
-        self.scheduler = make_scheduler(self.optimizer, self.steps_per_epoch, args)
+        self.optimizer = make_optimizer(network, recipe)
+        self.steps_per_epoch = len(pictures) // recipe.batch_size
+        self.scheduler = make_scheduler(self.optimizer, self.steps_per_epoch, recipe)
 
     @property
     def averaged(self) -> nn.Module:
@@ -93,35 +95,34 @@ class Training:
             `loss`, the mean of the batches'; `seconds`; `waiting`, the share of them spent until pictures came.
         """
         started, waited = time.perf_counter(), 0.0
-        torch.manual_seed(self.args.seed + epoch)
+        torch.manual_seed(self.recipe.seed + epoch)
         self.pictures.epoch = epoch
         self.network.train()
         for block in self.frozen:
             block.eval()
-        scales = parse_scales(self.args.scales)
+        scales = parse_scales(self.recipe.scales)
         losses = []
         batches = iter(self._loader(epoch))
-        bar = tqdm(range(self.steps_per_epoch), f"epoch {epoch + 1}", unit="batch", leave=False, mininterval=10,
-                   disable=not self.processes.is_first)  # fmt: skip
-        for number in bar:
+        for number in range(self.steps_per_epoch):
             asked = time.perf_counter()
             images, masks = next(batches)
             waited += time.perf_counter() - asked
-            side = drawn_side(self.args.size, scales, self.args.seed, epoch, number)
+            side = drawn_side(self.recipe.size, scales, self.recipe.seed, epoch, number)
             losses.append(self._step(images.to(self.device, non_blocking=True), masks.to(self.device), side))
+            report(Step(number + 1, self.steps_per_epoch, f"loss {np.mean(losses[-RECENT:]):.3f}"))
         seconds = time.perf_counter() - started
         return {"loss": self.processes.mean(float(np.mean(losses))), "seconds": seconds, "waiting": waited / seconds}
 
     def _loader(self, epoch: int) -> DataLoader:
-        generator = torch.Generator().manual_seed(self.args.seed + epoch)
+        generator = torch.Generator().manual_seed(self.recipe.seed + epoch)
         order = RandomSampler(self.pictures, generator=generator)
         return DataLoader(
             self.pictures,
-            batch_sampler=PartOfBatches(BatchSampler(order, self.args.batch_size, drop_last=True), self.processes),
-            num_workers=self.args.workers,
+            batch_sampler=PartOfBatches(BatchSampler(order, self.recipe.batch_size, drop_last=True), self.processes),
+            num_workers=self.recipe.workers,
             worker_init_fn=in_one_thread,
             generator=generator,
-            prefetch_factor=4 if self.args.workers else None,
+            prefetch_factor=4 if self.recipe.workers else None,
             pin_memory=self.device.type == "cuda",
         )
 

@@ -3,11 +3,11 @@
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from engine import dataset
 from engine.metrics import IGNORE_INDEX, PetScores, confusion_matrix, iou_per_class, mean_iou
 from engine.postprocess import mask_from_logits, trimap_from_logits
+from engine.progress import counting
 from engine.segmenter import preprocess
 from train.data import CACHE_SIZE, PetCache, PetPictures, split
 
@@ -28,31 +28,30 @@ def validate(network: nn.Module, cache: PetCache, size: int, device: torch.devic
     """
     network.eval()
     size_hw = (CACHE_SIZE, CACHE_SIZE)
-    pets = split(cache.samples, "validation")
-    scenes = PetPictures(cache, pets, CACHE_SIZE, seed=0, kinds=SCENES)
-    progress = tqdm(total=2 * len(pets), desc="validation", unit="picture", leave=False, mininterval=10)
+    samples = split(cache.samples, "validation")
+    scenes = PetPictures(cache, samples, CACHE_SIZE, seed=0, kinds=SCENES)
 
     def infer(image: np.ndarray) -> np.ndarray:
-        progress.update()
         batch = torch.from_numpy(preprocess(image, (size, size)))
         return network(batch.to(device))[0].float().cpu().numpy()
 
     scores = PetScores()
     trimap_values = np.array([dataset.BACKGROUND, dataset.PET, dataset.PET, dataset.BORDER], np.uint8)
-    for hashed in pets:
-        pixels = cache.pixels[hashed.row]
-        logits = infer(pixels[:, :, :3])
-        mask = mask_from_logits(logits, size_hw, len(dataset.SPECIES))
-        scores.add(trimap_values[pixels[:, :, 3]], hashed.sample.species, mask, trimap_from_logits(logits, size_hw))
-
     pet_or_not, species = np.zeros((2, 2), np.int64), np.zeros((3, 3), np.int64)
-    for index in range(len(pets)):
-        image, target = scenes.augment.compose(scenes.photo(index), np.random.default_rng((0, 0, index)))
-        mask = mask_from_logits(infer(image), size_hw, len(dataset.SPECIES))
-        pet_or_not += confusion_matrix((target > 0).astype(np.uint8), (mask > 0).astype(np.uint8), 2)
-        without_border = np.where(target == dataset.CLASSES.index("border"), np.uint8(IGNORE_INDEX), target)
-        species += confusion_matrix(without_border, mask, 3)
-    progress.close()
+    with counting(2 * len(samples), "validating") as advance:
+        for hashed in samples:
+            pixels = cache.pixels[hashed.row]
+            logits = infer(pixels[:, :, :3])
+            mask = mask_from_logits(logits, size_hw, len(dataset.SPECIES))
+            scores.add(trimap_values[pixels[:, :, 3]], hashed.sample.species, mask, trimap_from_logits(logits, size_hw))
+            advance()
+        for index in range(len(samples)):
+            image, target = scenes.augment.compose(scenes.photo(index), np.random.default_rng((0, 0, index)))
+            mask = mask_from_logits(infer(image), size_hw, len(dataset.SPECIES))
+            pet_or_not += confusion_matrix((target > 0).astype(np.uint8), (mask > 0).astype(np.uint8), 2)
+            without_border = np.where(target == dataset.CLASSES.index("border"), np.uint8(IGNORE_INDEX), target)
+            species += confusion_matrix(without_border, mask, 3)
+            advance()
 
     report = scores.report()
     values = (

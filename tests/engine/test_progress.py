@@ -88,6 +88,17 @@ def test_a_loop_in_a_loop_is_one_progress(told):
     assert {step.total for step in told} == {2}
 
 
+def test_a_second_loop_in_one_item_does_not_go_back(told):
+    with listening(told.append):
+        for _ in track("a", "epochs"):
+            for word in ("training", "validating"):
+                list(track("xy", word))
+    assert [(step.done, step.what) for step in told] == [
+        (0, "epochs"), (0, "epochs: training"), (0.5, "epochs: training"), (1, "epochs: training"),
+        (1, "epochs: validating"), (1, "epochs: validating"), (1, "epochs: validating"), (1, "epochs"),
+    ]  # fmt: skip
+
+
 def test_a_loop_that_is_left_early_is_not_listened_to_any_more(told):
     with listening(told.append):
         for _ in track(range(5), "photos"):

@@ -1,10 +1,12 @@
 """One short training run on drawn pets, shared by all tests that need weights or a model folder."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from engine.allocator import TUNED
 from train.__main__ import main
@@ -17,6 +19,16 @@ def tuned_allocator():
         for name, value in TUNED.items():
             patch.setenv(name, value)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """A core for each worker: two that share their threads wait for each other most of the time."""
+    threads = torch.get_num_threads()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,14 @@
 """Short runs that differ by one option: what was finished is kept, what broke off goes on."""
 
-import argparse
 import json
 
 import pytest
 
+from engine.command import defaults_of
 from engine.errors import InputError
-from train import ablate, checkpoint, recipe
+from train import ablate, checkpoint
 from train.__main__ import main
+from train.recipe import Recipe
 from train.validation import SCORES
 
 COMMON = ("--encoder-weights", "none", "--size", "64", "--batch-size", "2", "--workers", "0")
@@ -22,12 +23,6 @@ def ablation(shared_dataset, cache):
         return main([str(word) for word in words])
 
     return command
-
-
-def parsed(*words: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    ablate.add_arguments(parser)
-    return parser.parse_args(["--data", "ROOT", *words])
 
 
 def test_an_ablation_goes_on_where_it_stopped_and_writes_a_table(fit, ablation, tmp_path, monkeypatch, capsys):
@@ -54,31 +49,30 @@ def test_an_ablation_goes_on_where_it_stopped_and_writes_a_table(fit, ablation, 
     assert f"| focal | `--focal 2.0` | {100 * last['binary']:.2f} | {100 * last['mean_image']:.2f} |" in table
 
     # A second time nothing is trained; another base is not mixed in.
-    monkeypatch.setattr(ablate.fit, "run", lambda options: pytest.fail("trained again"))
-    assert ablation(tmp_path, *options) == 0
+    monkeypatch.setattr(ablate.fit, "run", lambda **options: pytest.fail("trained again"))
+    assert ablation(tmp_path, *options, "--force") == 0
     assert (tmp_path / "table.md").read_text() == table
-    assert ablation(tmp_path, *options, "--seed", 1) == 2
+    assert ablation(tmp_path, *options, "--force", "--seed", 1) == 2
     assert "was made with seed 0, not 1" in capsys.readouterr().err
 
 
 def test_every_variant_differs_from_the_base_by_one_option():
-    args = parsed("--teacher", "fastsegnet", "--variants", "all")
-    base = recipe.settings_of(ablate.variant(args, "base"))
-    assert base["teacher"] == "none"
-    assert ablate.chosen(args) == list(ablate.VARIANTS)
-    for name in ablate.chosen(args):
-        options = ablate.variant(args, name)
-        changed = [key for key, value in recipe.settings_of(options).items() if value != base[key]]
+    recipe = Recipe(teacher="fastsegnet")
+    base = ablate.variant(recipe, "base")
+    assert base.teacher == "none"
+    assert ablate.chosen_variants(("all",), recipe) == list(ablate.VARIANTS)
+    for name in ablate.VARIANTS:
+        options = ablate.variant(recipe, name)
+        changed = [key for key, value in options.settings().items() if value != base.settings()[key]]
         assert len(changed) == (name != "base"), name
-        assert options.run == args.run / name
-        recipe.check(options)
-    assert ablate.said(args, ablate.variant(args, "teacher")) == "--teacher fastsegnet"
+        options.check()
+    assert ablate.said(base, ablate.variant(recipe, "teacher")) == "--teacher fastsegnet"
 
 
 def test_without_a_teacher_all_is_all_but_that_variant():
-    assert ablate.chosen(parsed()) == [name for name in ablate.VARIANTS if name != "teacher"]
+    assert ablate.chosen_variants(("all",), Recipe()) == [name for name in ablate.VARIANTS if name != "teacher"]
     with pytest.raises(InputError, match=r"The variant teacher has none. Name one with --teacher"):
-        ablate.chosen(parsed("--variants", "base,teacher"))
+        ablate.chosen_variants(("base", "teacher"), Recipe())
 
 
 def test_an_unknown_variant_is_refused_before_anything_is_trained(ablation, tmp_path, capsys):
@@ -94,5 +88,5 @@ def test_several_processes_are_refused(ablation, tmp_path, monkeypatch, capsys):
 
 
 def test_the_budget_is_short_unless_said():
-    args = parsed()
-    assert (args.epochs, args.size) == (4, 192)
+    defaults = defaults_of(ablate.run)
+    assert (defaults["epochs"], defaults["size"]) == (4, 192)

@@ -76,7 +76,7 @@ def test_the_command_writes_weights_that_the_model_tells_about(run, shared_datas
     assert main(["export", "--run", str(into), "--model", str(model)]) == 0
     assert Model.open(model).spec.training["adjustment"] == added
     assert main([str(word) for word in words]) == 2
-    assert "is there already. Name another --into." in capsys.readouterr().err
+    assert "is there already. Name another place, or add --force" in capsys.readouterr().err
     words[words.index(run)] = into
     for command, step in (("adjust", []), ("interpolate", ["--other", run / "weights.pt"])):
         again = [command, *words[1:], "--into", tmp_path / "again", *step]

@@ -1,6 +1,5 @@
 """Two processes end where one ends, whoever stops in between; the first alone speaks and writes."""
 
-import argparse
 import os
 import resource
 import socket
@@ -16,6 +15,7 @@ from engine.errors import InputError
 from train import checkpoint, fit, networks
 from train.__main__ import main
 from train.distributed import Processes
+from train.recipe import Recipe
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Everything whose result could hang on how a batch is split.
@@ -112,12 +112,9 @@ def test_parts_of_a_batch_are_the_batch():
     assert Processes().part([5, 1]) == [5, 1]
 
 
-def test_a_batch_that_does_not_split_is_refused(words, tmp_path):
-    parser = argparse.ArgumentParser()
-    fit.add_arguments(parser)
-    args = parser.parse_args(words(tmp_path)[1:])
+def test_a_batch_that_does_not_split_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"--batch-size is 4; expected a multiple of the 3 processes"):
-        fit.fit(args, Processes(0, 3))
+        fit.fit(Recipe(batch_size=4), tmp_path, tmp_path / "run", tmp_path / "cache", Processes(0, 3))
 
 
 def test_one_process_exchanges_nothing():

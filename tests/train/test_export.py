@@ -143,7 +143,7 @@ def test_an_export_that_differs_from_the_network_writes_nothing(run, exported, t
     folder = shutil.copytree(exported, tmp_path / "drawn")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     monkeypatch.setattr(export, "open_backend", lambda name, model: FakeBackend())
-    assert main(["export", "--run", str(run), "--model", str(folder)]) == 2
+    assert main(["export", "--run", str(run), "--model", str(folder), "--force"]) == 2
     assert "torch.pt2 differs from the eager network by" in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
@@ -174,9 +174,14 @@ def test_quantization_is_said_with_what_it_cost(quantized):
 
 
 @pytest.mark.usefixtures("quick_export")
-def test_exporting_anew_drops_the_int8_of_the_old_weights(run, quantized, tmp_path):
+def test_exporting_anew_takes_force_and_drops_the_int8_of_the_old_weights(run, quantized, tmp_path, capsys):
     folder = shutil.copytree(quantized, tmp_path / "drawn")
-    assert main(["export", "--run", str(run), "--model", str(folder)]) == 0
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    words = ["export", "--run", str(run), "--model", str(folder)]
+    assert main(words) == 2
+    assert "model.json is there already. Name another place, or add --force" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert main([*words, "--force"]) == 0
     assert not list(folder.glob("openvino-int8.*"))
     assert sorted(Model.open(folder).spec.artefacts) == EXPORTED
 

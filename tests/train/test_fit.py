@@ -1,16 +1,16 @@
 """Training stops and goes on without a trace, and says what is wrong before it starts."""
 
-import argparse
 import errno
 import re
 import shutil
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 
-from engine.errors import InputError
+from engine.errors import InputError, OutputError
 from train import checkpoint, data, networks, recipe
 from train.__main__ import main
 from train.augment import KINDS
@@ -92,16 +92,7 @@ def test_scenes_are_the_share_that_is_asked_for():
 
 
 def test_every_option_that_changes_the_weights_is_kept_with_them():
-    parser = argparse.ArgumentParser()
-    recipe.add_arguments(parser)
-    options = {action.dest for action in parser._actions} - {
-        "help",
-        "data",
-        "run",
-        "cache",
-        "workers",
-        "validation_size",
-    }
+    options = {field.name for field in fields(recipe.Recipe)} - {"workers", "validation_size"}
     assert options == set(recipe.SETTINGS)
 
 
@@ -267,10 +258,10 @@ def test_training_leaves_out_what_is_smaller_than_the_side(shared_dataset, tmp_p
     cache = data.open_cache(shutil.copytree(shared_dataset, tmp_path / "pets"), tmp_path)
     training = data.split(cache.samples, "training")
     Image.new("L", (80, 120), 1).save(training[3].sample.trimap_path)
-    options = argparse.Namespace(limit=None, batch_size=1, size=64, seed=0, scenes=None)
-    assert training_pictures(cache, options).samples == training
+    options = {"size": 64, "seed": 0, "batch_size": 1}
+    assert training_pictures(cache, **options).samples == training
     for side, kept in ((96, training), (97, training[3:4]), (120, training[3:4])):
-        assert training_pictures(cache, options, side).samples == kept
+        assert training_pictures(cache, **options, min_side=side).samples == kept
 
 
 def test_a_root_that_is_no_dataset_is_refused_without_a_network(tmp_path, refused, monkeypatch):
@@ -336,7 +327,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(monkeypatch, tmp_path, failure)
         raise failure
 
     monkeypatch.setattr(torch, "save", fill_the_disk)
-    with pytest.raises(InputError, match=r"checkpoint.pt could not be written .* the one before is kept. Make room"):
+    with pytest.raises(OutputError, match=r"checkpoint.pt could not be written .* the one before is kept. Make room"):
         checkpoint.save({"epoch": 2}, path)
     assert checkpoint.load(path) == {"epoch": 1}
     assert list(tmp_path.iterdir()) == [path]

@@ -34,7 +34,7 @@ def test_the_command_validates_what_it_writes_and_the_model_says_where_it_lies(
     for name, value in after["state_dict"].items():
         torch.testing.assert_close(value, before["state_dict"][name])
     assert main(words) == 2
-    assert "is there already. Name another --into." in capsys.readouterr().err
+    assert "is there already. Name another place, or add --force" in capsys.readouterr().err
     again = [str(into) if word == str(run) else word for word in words]
     assert main([*again, "--into", str(tmp_path / "again")]) == 2
     assert f"{into / 'weights.pt'} is of a run after its interpolation. Name the --run" in capsys.readouterr().err

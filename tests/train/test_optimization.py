@@ -1,20 +1,19 @@
 """How weights change, on a few of them."""
 
-import argparse
-
 import pytest
 import torch
 
 from engine.errors import InputError
 from train import networks
 from train.optimization import frozen_blocks, make_optimizer, make_scheduler, moving_average
+from train.recipe import Recipe
 
-OPTIONS = argparse.Namespace(epochs=10, warmup_epochs=1.0, learning_rate=1e-3, encoder_rate=0.3, weight_decay=0.01)
+OPTIONS = Recipe(epochs=10, warmup_epochs=1.0, learning_rate=1e-3, encoder_rate=0.3, weight_decay=0.01)
 
 
 def test_the_learning_rate_warms_up_and_falls_to_a_hundredth():
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-    scheduler = make_scheduler(optimizer, steps_per_epoch=4, args=OPTIONS)
+    scheduler = make_scheduler(optimizer, steps_per_epoch=4, recipe=OPTIONS)
     rates = []
     for _ in range(41):
         rates.append(scheduler.get_last_lr()[0])

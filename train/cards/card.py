@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from engine.command import Outcome
 from engine.dataset import Sample, read_split
 from engine.errors import ArtefactError, InputError
 from engine.evaluate import SCORED_BY, spread
@@ -28,20 +29,29 @@ DIGITS = 5  # of what a reader looks at; the metrics of an artefact are kept who
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", type=Path, default=Path("models/fastsegnet"), help="the model's folder")
-    parser.add_argument("--data", type=Path, default=None, metavar="ROOT", help="score the test split of this dataset")
-    parser.add_argument("--disturbed", type=int, default=200, metavar="N", help="so many photos are disturbed, too")
+    parser.add_argument("--model", type=Path, help="the model's folder")
+    parser.add_argument("--data", type=Path, metavar="ROOT", help="score the test split of this dataset")
+    parser.add_argument("--disturbed", type=int, metavar="N", help="so many photos are disturbed, too")
 
 
-def run(args: argparse.Namespace) -> None:
-    model = Model.open(args.model)
-    spec = model.spec
-    if args.data is not None:
-        spec = evaluated(model, args.data, args.disturbed)
-        spec.save(model.folder)
-    with write_aside(model.folder / "README.md") as partial:
+def run(*, model: Path = Path("models/fastsegnet"), data: Path | None = None, disturbed: int = 200) -> Outcome:
+    """Scores the model where there is data, and writes its card; "model", "card" and, where it has some, "scores".
+
+    Raises:
+        InputError: there is no such model, the data cannot be read, or INT8 was calibrated on a picture of it.
+        ArtefactError, BackendUnavailableError: an artefact does not open.
+    """
+    opened = Model.open(model)
+    spec = opened.spec
+    if data is not None:
+        spec = evaluated(opened, data, disturbed)
+        spec.save(opened.folder)
+    card = opened.folder / "README.md"  # its own, so it is not asked whether it may be replaced
+    with write_aside(card) as partial:
         partial.write_text(render(spec))
-    print(f"wrote {model.folder / 'README.md'}")
+    print(f"wrote {card}")
+    scores = {name: artefact.metrics for name, artefact in spec.artefacts.items()}
+    return Outcome({"model": str(opened.folder), "card": str(card), "scores": scores})
 
 
 def evaluated(model: Model, root: Path, disturbed: int) -> ModelSpec:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from engine.score_table import INT8_IR
 from engine.spec import ModelSpec
-from train import recipe
 from train.cards.score_text import by_species_text, calibration_text, filled, robustness_section, score_table
+from train.recipe import Recipe
 from train.revision import STEPS
 
 OFFICIAL_TEST = 3669  # photos of the test split, torchvision.datasets.OxfordIIITPet
@@ -172,7 +172,7 @@ def loss_words(settings: dict) -> str:
 
 def other_settings(settings: dict) -> str:
     """The settings that are not the defaults of `fit` and that no sentence tells."""
-    defaults = recipe.default_settings()
+    defaults = Recipe().settings()
     others = [
         f"{name.replace('_', ' ')} {value}"
         for name, value in settings.items()
@@ -205,7 +205,7 @@ def quantization_words(quantization: dict) -> str:
 
 def fit_command(spec: ModelSpec) -> str:
     """The command of the training run: every setting that is not the default of `fit`."""
-    defaults = recipe.default_settings()
+    defaults = Recipe().settings()
     options = {key: value for key, value in spec.training["settings"].items() if value != defaults.get(key)}
     if options.get("encoder_weights", "none") not in ("imagenet", "none"):
         options["encoder_weights"] = ",".join(f"WEIGHTS/{name}" for name in options["encoder_weights"].split(","))

@@ -9,6 +9,7 @@ from engine.backends import DEFAULT_BACKEND_OPTIONS
 from engine.backends.openvino import OpenVINOBackend, load, prepare
 from engine.dataset import Sample
 from engine.evaluate import score
+from engine.files import failures_named
 from engine.score_table import FP32_IR, INT8_IR
 from engine.segmenter import Segmenter
 from engine.spec import Model, ModelSpec
@@ -39,7 +40,8 @@ class Candidate:
         self.quantized = quantized
         folder.mkdir(exist_ok=True)
         self._path = folder / INT8_IR
-        ov.save_model(quantized, self._path, compress_to_fp16=False)
+        with failures_named(model.folder / INT8_IR, self._path):
+            ov.save_model(quantized, self._path, compress_to_fp16=False)
         self._artefact = describe_artefact(self._path, "")
         self.size_mb = self._artefact.size_mb
         backend = opened(self._path, model.spec)

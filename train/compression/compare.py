@@ -15,13 +15,15 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import openvino as ov
-from tqdm import tqdm
 
+from engine.command import Outcome
 from engine.dataset import Sample
 from engine.errors import InferenceError, InputError
 from engine.evaluate import score, spread
+from engine.progress import Step, report, track
 from engine.score_table import FP32_IR, INT8_IR
 from engine.segmenter import Segmenter
 from engine.spec import Model, ModelSpec
@@ -38,13 +40,10 @@ OF_TRANSFORMERS = "smooth_quant"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", type=Path, default=Path("models/fastsegnet"), help="folder with openvino-fp32.xml")
+    parser.add_argument("--model", type=Path, help="folder with openvino-fp32.xml")
     parser.add_argument("--data", type=Path, required=True, metavar="ROOT", help="folder that holds oxford-iiit-pet/")
     parser.add_argument(
-        "--json",
-        type=Path,
-        metavar="FILE",
-        help="the trail; its rows are not repeated (default: runs/NAME-trail.json)",
+        "--trail", type=Path, metavar="FILE", help="its rows are not repeated (default: runs/NAME-trail.json)"
     )
     parser.add_argument("--factors", help=f"compare these only: some of {','.join([*KNOWN, 'subset_size'])}")
     parser.add_argument(
@@ -52,44 +51,73 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N,N",
         help=f"calibration pictures to try (default: {','.join(map(str, SUBSET_SIZES))})",
     )
-    parser.add_argument("--model-type", choices=KNOWN["model_type"], default="convolutional", help="of the base")
+    parser.add_argument("--model-type", choices=KNOWN["model_type"], help="of the base")
     parser.add_argument("--combine", action="store_true", help="then try the best value of each option together")
     parser.add_argument("--limit-validation", type=int, metavar="N", help="score so many pictures only (for a trial)")
 
 
-def run(args: argparse.Namespace) -> None:
-    model = Model.open(args.model)
-    source = model.artefact(FP32_IR)
-    samples = read_trainval(args.data)
+def run(
+    *,
+    data: Path,
+    model: Path = Path("models/fastsegnet"),
+    trail: Path | None = None,
+    factors: str | None = None,
+    subset_sizes: str | None = None,
+    model_type: str = "convolutional",
+    combine: bool = False,
+    limit_validation: int | None = None,
+) -> Outcome:
+    """Compares ways to quantize, and chooses.
+
+    Args:
+        data: root of the dataset.
+        model: folder with openvino-fp32.xml.
+        trail: file of the rows; goes on where it was stopped.
+        factors: options to vary, with commas; None for all.
+        subset_sizes: numbers of calibration pictures to try, with commas.
+        model_type: of the base.
+        combine: then tries the best value of each option together.
+        limit_validation: scores so many pictures only.
+
+    Returns:
+        "trail", the file, "fp32" (scores), "rows", and "chosen" and "reason" once a row can be taken.
+
+    Raises:
+        InputError: an option cannot be used, or the trail is of another model or of other pictures.
+    """
+    opened_model = Model.open(model)
+    source = opened_model.artefact(FP32_IR)
+    samples = read_trainval(data)
     calibration, validation = split(samples, "calibration"), split(samples, "validation")
-    validation = spread(validation, args.limit_validation)
-    base = QuantizationOptions(model_type=args.model_type, subset_size=min(CALIBRATION_IMAGES, len(calibration)))
-    plan = one_at_a_time(base, factors(args.factors), sizes(args.subset_sizes, base))
+    validation = spread(validation, limit_validation)
+    base = QuantizationOptions(model_type=model_type, subset_size=min(CALIBRATION_IMAGES, len(calibration)))
+    plan = one_at_a_time(base, chosen_factors(factors), sizes(subset_sizes, base))
     for choices in plan:
         choices.check(len(calibration))
 
-    path = args.json or Path("runs") / f"{model.spec.name}-trail.json"
-    trail = start(path, model, source, validation)
-    todo = sum(trail.find(choices) is None for choices in plan)
+    path = trail or Path("runs") / f"{opened_model.spec.name}-trail.json"
+    so_far = start(path, opened_model, source, validation)
+    todo = sum(so_far.find(choices) is None for choices in plan)
     print(f"{len(plan)} ways to quantize, {todo} of them to do; {len(validation)} validation pictures; {path}")
     try:
-        compare(plan, trail, path, model, source, calibration, validation)
-        if args.combine:
-            combined = combination(base, trail.rows)
+        compare(plan, so_far, path, opened_model, source, calibration, validation)
+        if combine:
+            combined = combination(base, so_far.rows)
             if combined in plan:
                 print("nothing to combine: at most one option beats the base")
-            compare([combined], trail, path, model, source, calibration, validation)
+            compare([combined], so_far, path, opened_model, source, calibration, validation)
     except KeyboardInterrupt:
-        print(f"stopped; {len(trail.rows)} ways are in {path}, the same command goes on")
-        raise SystemExit(130) from None
-    print(trail.table())
+        print(f"stopped; {len(so_far.rows)} ways are in {path}, the same command goes on")
+        return Outcome({"trail": str(path), **so_far.as_json()}, interrupted=True)
+    print(so_far.table())
     print(f"rule: {RULE}")
-    if best := choose(trail.rows):
-        print(f"chosen: {options_in_words(best.choices.changed())}. {reason(best, trail.rows)}")
-        print(f"next: python -m train quantize --model {args.model} --data ROOT --from-trail {path}")
+    if best := choose(so_far.rows):
+        print(f"chosen: {options_in_words(best.choices.changed())}. {reason(best, so_far.rows)}")
+        print(f"next: python -m train quantize --model {model} --data ROOT --from-trail {path}")
+    return Outcome({"trail": str(path), **so_far.as_json()})
 
 
-def factors(names: str | None) -> list[str]:
+def chosen_factors(names: str | None) -> list[str]:
     """The options to vary.
 
     Raises:
@@ -123,7 +151,8 @@ def one_at_a_time(base: QuantizationOptions, factors: list[str], subset_sizes: l
         if factor == OF_TRANSFORMERS and base.model_type != "transformer":
             continue
         for value in subset_sizes if factor == "subset_size" else KNOWN[factor]:
-            if (choices := replace(base, **{factor: value})) not in plan:
+            changed: dict[str, Any] = {factor: value}
+            if (choices := replace(base, **changed)) not in plan:
                 plan.append(choices)
     return plan
 
@@ -146,7 +175,8 @@ def combination(base: QuantizationOptions, rows: list[Attempt]) -> QuantizationO
         (name,) = changed
         if row.worst < base_row.worst - TIE and (name not in best or row.worst < best[name].worst):
             best[name] = row
-    return replace(base, **{name: getattr(row.choices, name) for name, row in best.items()})
+    chosen: dict[str, Any] = {name: getattr(row.choices, name) for name, row in best.items()}
+    return replace(base, **chosen)
 
 
 def start(path: Path, model: Model, source: Path, validation: list[HashedSample]) -> Trail:
@@ -163,9 +193,11 @@ def start(path: Path, model: Model, source: Path, validation: list[HashedSample]
         if trail.validation != hashes:
             raise InputError(
                 f"{path} holds scores of {len(trail.validation)} other validation pictures. "
-                "Give the same --limit-validation, or name another --json."
+                "Give the same --limit-validation, or name another --trail."
             )
         return trail
+    if path.with_suffix(".md").is_file():
+        raise InputError(f"{path.with_suffix('.md')} is there already, and the table goes there. Name another --trail.")
     scores = read_scores(score(Segmenter(model.spec, opened(source, model.spec)), photos(validation)))
     return Trail(model.spec.name, artefact.sha256, hashes, scores)
 
@@ -181,8 +213,8 @@ def compare(
 ) -> None:
     """Adds the rows of the plan that the trail does not have, and saves it after each."""
     todo = [choices for choices in plan if trail.find(choices) is None]
-    for choices in (bar := tqdm(todo, desc="quantizing", unit="way", disable=not todo)):
-        bar.set_postfix_str(options_in_words(choices.changed()))
+    for choices in track(todo, "quantizing"):
+        report(Step(0, 1, options_in_words(choices.changed())))
         trail.rows.append(measure(choices, trail, model.spec, source, calibration, photos(validation)))
         trail.save(path)
 

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, RandomSampler
-from tqdm import tqdm
 
 from engine.errors import InferenceError, InputError
+from engine.progress import track
 from engine.spec import Model
 from train import checkpoint, networks
 from train.data import PetPictures
@@ -87,8 +87,8 @@ def finish(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: (1 + math.cos(math.pi * step / steps)) / 2)
     generator = torch.Generator().manual_seed(seed)
     order = RandomSampler(pictures, replacement=True, num_samples=steps * batch_size, generator=generator)
-    losses = []
-    for batch, mask in tqdm(DataLoader(pictures, batch_size, sampler=order), "finishing", unit="batch", mininterval=1):
+    losses: list[float] = []
+    for batch, mask in track(DataLoader(pictures, batch_size, sampler=order), "finishing"):
         value = loss(network(batch), mask.long())
         if not torch.isfinite(value):
             raise InferenceError(

@@ -53,7 +53,7 @@ def mean_error(quantized: ov.Model, reference: ov.Model, pictures: Iterable[np.n
     """By how much the logits of each class are too high, on average over pixels in doubt: float64 (C,)."""
     core = ov.Core()
     int8, fp32 = (core.compile_model(model, "CPU", COMPILE_OPTIONS) for model in (quantized, reference))
-    total, count = 0.0, 0
+    total, count = np.zeros(1), 0
     for picture in pictures:
         expected, found = fp32([picture])[0], int8([picture])[0]
         second, first = np.partition(expected, -2, axis=1)[0, -2:]

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, RandomSampler
-from tqdm import tqdm
 
+from engine.progress import track
 from train import checkpoint
 from train.data import PetPictures
 
@@ -70,7 +70,9 @@ def match_features(
         An entry an epoch: `error`, the squared difference of features over their variance within a picture, the mean
         of the steps; `seconds`.
     """
-    parameters = list(small.transformer.parameters())
+    wide, slim = large.get_submodule("transformer"), small.get_submodule("transformer")
+    normalize = large.get_submodule("normalize")
+    parameters = list(slim.parameters())
     device = parameters[0].device
     steps_per_epoch = len(pictures) // matching.batch_size
     total = max(1, matching.epochs * steps_per_epoch)
@@ -87,16 +89,15 @@ def match_features(
         scheduler.load_state_dict(state["scheduler"])
         history = state["history"]
         print(f"resumed after epoch {len(history)} of {matching.epochs}")
-    for epoch in range(len(history), matching.epochs):
+    for epoch in track(range(len(history), matching.epochs), "epochs"):
         started = time.perf_counter()
         errors = []
-        bar = tqdm(loader(pictures, matching, epoch), f"epoch {epoch + 1}", unit="batch", leave=False, mininterval=10)
-        for images, _ in bar:
+        for images, _ in track(loader(pictures, matching, epoch), "batches"):
             with torch.autocast(device.type, precision, enabled=precision != torch.float32):
-                pixels = large.normalize(images.to(device))
+                pixels = normalize(images.to(device))
                 with torch.no_grad():
-                    wanted = large.transformer(pixels).float()
-                given = small.transformer(pixels).float()
+                    wanted = wide(pixels).float()
+                given = slim(pixels).float()
             error = ((given - wanted) ** 2).sum() / ((wanted - wanted.mean((2, 3), keepdim=True)) ** 2).sum()
             optimizer.zero_grad(set_to_none=True)
             error.backward()

@@ -18,29 +18,28 @@ Very Deep Neural Networks", ICCV 2017 (arXiv:1707.06168).
 
 import argparse
 import math
-import os
-import sys
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import torch
 from torch import nn
-from tqdm import tqdm
 
-from engine import dataset
-from engine.allocator import restart_tuned
+from engine import allocator, dataset
+from engine.command import Outcome
 from engine.errors import InputError
+from engine.files import Outputs
+from engine.progress import track
 from engine.segmenter import preprocess
 from engine.spec import Model, sha256_of
-from train import checkpoint, networks
+from train import networks
 from train.compression.finishing import load_exactly, load_network, save_weights
 from train.compression.matching import Matching, match_features
 from train.data import CALIBRATION_IMAGES, PetCache, open_cache, split
 from train.distributed import Processes
 from train.fit import choose_device, training_pictures
 from train.networks.vision_transformer import Block, VisionTransformer
-from train.recipe import resumable_state
+from train.recipe import CACHE, WORKERS, add_places, resumable_state
 from train.validation import validate
 
 TORCH = "torch.pt2"
@@ -48,93 +47,129 @@ RIDGE = 1e-4  # of the neurons' mean square, added to each: keeps neurons that s
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_places(parser)
+    parser.add_argument("--model", type=Path, help="folder with the larger network's torch.pt2")
+    parser.add_argument("--network", help="the smaller network, with a transformer as well")
+    parser.add_argument("--blocks", help="of the larger transformer that are kept, as many as the smaller has")
     parser.add_argument(
-        "--model", type=Path, default=Path("models/fastsegnet-large"), help="folder with the larger network's torch.pt2"
+        "--initial-weights", type=Path, metavar="PATH", help="weights.pt to train on instead of cutting"
     )
-    parser.add_argument("--network", default="fastsegnet", help="the smaller network, with a transformer as well")
-    parser.add_argument(
-        "--blocks", default="0,1,2,4,5,6,8", help="of the larger transformer that are kept, as many as the smaller has"
-    )
-    parser.add_argument(
-        "--initial-weights", type=Path, default=None, metavar="PATH", help="weights.pt to train on instead of cutting"
-    )
-    parser.add_argument("--data", type=Path, required=True, metavar="ROOT", help="folder that holds oxford-iiit-pet/")
-    parser.add_argument("--run", type=Path, default=Path("runs/narrow"), help="folder to write weights.pt to")
-    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder of the decoded pictures")
-    parser.add_argument("--size", type=int, default=320, help="side of the pictures, px; a multiple of 32")
-    parser.add_argument("--subset-size", type=int, default=CALIBRATION_IMAGES, metavar="N", help="calibration pictures")
-    parser.add_argument("--epochs", type=int, default=7, help="of the training to give the same features")
-    parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--learning-rate", type=float, default=3e-4, help="the peak of its schedule")
-    parser.add_argument("--scenes", type=float, default=0.3, metavar="SHARE", help="of composed training pictures")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--limit", type=int, default=None, help="train on so many pictures only (for a trial)")
-    parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) // 2), help="loader processes")
+    parser.add_argument("--size", type=int, help="side of the pictures, px; a multiple of 32")
+    parser.add_argument("--subset-size", type=int, metavar="N", help="calibration pictures")
+    parser.add_argument("--epochs", type=int, help="of the training to give the same features")
+    parser.add_argument("--batch-size", type=int, help="pictures")
+    parser.add_argument("--learning-rate", type=float, help="the peak of its schedule")
+    parser.add_argument("--scenes", type=float, metavar="SHARE", help="of composed training pictures")
+    parser.add_argument("--seed", type=int, help="of the pictures")
+    parser.add_argument("--limit", type=int, help="train on so many pictures only (for a trial)")
+    parser.add_argument("--workers", type=int, help="loader processes")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --run")
 
 
-# What must be the same for a resumed run to be the same run.
-SETTINGS = (
-    "network", "blocks", "size", "subset_size", "epochs", "batch_size", "learning_rate", "scenes", "seed", "limit",
-)  # fmt: skip
+def run(
+    *,
+    data: Path,
+    model: Path = Path("models/fastsegnet-large"),
+    network: str = "fastsegnet",
+    run: Path = Path("runs/narrow"),
+    cache: Path = CACHE,
+    blocks: str = "0,1,2,4,5,6,8",
+    initial_weights: Path | None = None,
+    size: int = 320,
+    subset_size: int = CALIBRATION_IMAGES,
+    epochs: int = 7,
+    batch_size: int = 16,
+    learning_rate: float = 3e-4,
+    scenes: float = 0.3,
+    seed: int = 0,
+    limit: int | None = None,
+    workers: int = WORKERS,
+    resume: bool = False,
+    outputs: Outputs | None = None,
+) -> Outcome:
+    """Makes the smaller network and validates it beside the larger one.
 
+    Args:
+        data: root of the dataset.
+        model: folder with the larger network's torch.pt2.
+        network: the smaller one, by name.
+        run: folder to write checkpoint.pt and weights.pt to.
+        cache: folder of the decoded pictures.
+        blocks: of the larger transformer that are kept, rising numbers with commas.
+        initial_weights: to train on instead of cutting.
+        size: side of the pictures, px.
+        subset_size: calibration pictures.
+        epochs, batch_size, learning_rate, scenes, seed, limit, workers: of the training to give the same features.
+        resume: goes on from the checkpoint in `run`.
+        outputs: keeps what is there.
 
-def run(args: argparse.Namespace) -> None:
-    restart_tuned("train", sys.argv[1:])
-    check(args)
-    path = args.run / "weights.pt"
-    checkpoint.refuse_overwriting(path, "--run")
-    model = Model.open(args.model)
-    large = load_network(model).requires_grad_(False)
-    options = {"num_classes": len(dataset.CLASSES), "normalization": model.spec.network["normalization"]}
-    small = networks.build(args.network, **options).eval()
-    blocks = chosen_blocks(args.blocks, large, small)
-    settings = {name: getattr(args, name) for name in SETTINGS} | {"model": model.spec.artefacts[TORCH].sha256[TORCH]}
-    settings["initial_weights"] = "none"
-    if args.initial_weights:
-        load_exactly(small, args.initial_weights, args.network)
-        settings["initial_weights"] = sha256_of(args.initial_weights)
-    state = resumable_state(args.run / "checkpoint.pt", settings, args.resume)
+    Returns:
+        "weights", the path, "error" (of the features, after the last epoch; None without one) and "scores".
+
+    Raises:
+        InputError: an option is out of its range, or the run is there already, or is another one.
+    """
+    allocator.tune()
+    check(size, subset_size, epochs, workers, batch_size, learning_rate, scenes)
+    path = (outputs or Outputs()).check(run / "weights.pt")
+    opened = Model.open(model)
+    large = load_network(opened).requires_grad_(False)
+    options = {"num_classes": len(dataset.CLASSES), "normalization": opened.spec.network["normalization"]}
+    small = networks.build(network, **options).eval()
+    kept = chosen_blocks(blocks, large, small)
+    # What must be the same for a resumed run to be the same run.
+    settings = {
+        "network": network, "blocks": blocks, "size": size, "subset_size": subset_size, "epochs": epochs,
+        "batch_size": batch_size, "learning_rate": learning_rate, "scenes": scenes, "seed": seed, "limit": limit,
+        "model": opened.spec.artefacts[TORCH].sha256[TORCH], "initial_weights": "none",
+    }  # fmt: skip
+    if initial_weights:
+        load_exactly(small, initial_weights, network)
+        settings["initial_weights"] = sha256_of(initial_weights)
+    state = resumable_state(run / "checkpoint.pt", settings, resume)
     device, precision = choose_device("auto", Processes())
-    cache = open_cache(args.data, args.cache)
-    pictures = training_pictures(cache, args)
+    decoded = open_cache(data, cache)
+    pictures = training_pictures(decoded, size, seed, batch_size, limit, scenes)
 
-    if state is None and not args.initial_weights:
-        pixels = calibration_pixels(cache, args.size, args.subset_size)
-        print(f"{len(pixels)} calibration pictures at {args.size} px; error: what is left of the features' variance")
-        narrow(large, small, blocks, pixels)
-        tell(args.network, small, validate(small, cache, args.size, torch.device("cpu")))
-    for network in (large, small):
-        network.to(device, memory_format=torch.channels_last)
-    matching = Matching(args.epochs, args.batch_size, args.learning_rate, args.seed, args.workers)
-    match_features(large, small, pictures, matching, precision, settings, args.run / "checkpoint.pt", state)
-    tell(model.spec.name, large, validate(large, cache, args.size, device))
-    scores = validate(small, cache, args.size, device)
-    tell(args.network, small, scores)
-    training = {"settings": model.spec.training["settings"] | {"network": args.network, "size": args.size}}
-    spec = replace(model.spec, network={"architecture": args.network, **options}, training=training)
-    row = {"narrowed": f"{model.spec.name} {model.spec.version}", **scores}
-    save_weights(small.cpu(), Model(model.folder, spec), row, path)
-    print(f"wrote {path}; next: python -m train fit --network {args.network} --initial-weights {path} ...")
+    if state is None and not initial_weights:
+        pixels = calibration_pixels(decoded, size, subset_size)
+        print(f"{len(pixels)} calibration pictures at {size} px; error: what is left of the features' variance")
+        narrow(large, small, kept, pixels)
+        tell(network, small, validate(small, decoded, size, torch.device("cpu")))
+    for each in (large, small):
+        networks.channels_last(each.to(device))
+    matching = Matching(epochs, batch_size, learning_rate, seed, workers)
+    history = match_features(large, small, pictures, matching, precision, settings, run / "checkpoint.pt", state)
+    tell(opened.spec.name, large, validate(large, decoded, size, device))
+    scores = validate(small, decoded, size, device)
+    tell(network, small, scores)
+    training = {"settings": opened.spec.training["settings"] | {"network": network, "size": size}}
+    spec = replace(opened.spec, network={"architecture": network, **options}, training=training)
+    row = {"narrowed": f"{opened.spec.name} {opened.spec.version}", **scores}
+    save_weights(small.cpu(), Model(opened.folder, spec), row, path)
+    print(f"wrote {path}; next: python -m train fit --network {network} --initial-weights {path} ...")
+    return Outcome({"weights": str(path), "error": history[-1]["error"] if history else None, "scores": scores})
 
 
-def check(args: argparse.Namespace) -> None:
+def check(
+    size: int, subset_size: int, epochs: int, workers: int, batch_size: int, learning_rate: float, scenes: float
+) -> None:
     """Refuses values that no run can have.
 
     Raises:
         InputError: an option is out of its range; it is named.
     """
-    if args.size % 32 or args.size <= 0:
-        raise InputError(f"--size is {args.size}; expected a multiple of 32, such as 320.")
-    if not 1 <= args.subset_size <= CALIBRATION_IMAGES:
-        raise InputError(f"--subset-size is {args.subset_size}; expected 1 to {CALIBRATION_IMAGES}.")
-    if args.epochs < 0 or args.workers < 0:
-        raise InputError(f"--epochs is {args.epochs} and --workers {args.workers}; expected 0 or more.")
-    for name in ("batch_size", "learning_rate"):
-        if not 0 < getattr(args, name) < math.inf:
-            raise InputError(f"--{name.replace('_', '-')} is {getattr(args, name)}; expected more than 0.")
-    if not 0 <= args.scenes <= 1:
-        raise InputError(f"--scenes is {args.scenes}; expected 0 to 1.")
+    if size % 32 or size <= 0:
+        raise InputError(f"--size is {size}; expected a multiple of 32, such as 320.")
+    if not 1 <= subset_size <= CALIBRATION_IMAGES:
+        raise InputError(f"--subset-size is {subset_size}; expected 1 to {CALIBRATION_IMAGES}.")
+    if epochs < 0 or workers < 0:
+        raise InputError(f"--epochs is {epochs} and --workers {workers}; expected 0 or more.")
+    for name, value in (("--batch-size", batch_size), ("--learning-rate", learning_rate)):
+        if not 0 < value < math.inf:
+            raise InputError(f"{name} is {value}; expected more than 0.")
+    if not 0 <= scenes <= 1:
+        raise InputError(f"--scenes is {scenes}; expected 0 to 1.")
 
 
 def tell(name: str, network: nn.Module, scores: dict[str, float]) -> None:
@@ -150,21 +185,31 @@ def chosen_blocks(text: str, large: nn.Module, small: nn.Module) -> list[int]:
         InputError: a network has no transformer; or they are no rising numbers of blocks of the larger one, as many
             as the smaller one has.
     """
-    for network in (large, small):
-        if not isinstance(getattr(network, "transformer", None), VisionTransformer):
-            raise InputError("narrow makes a network with a transformer out of another such; one of these has none.")
-    depth, wanted = len(large.transformer.blocks), len(small.transformer.blocks)
+    wide, slim = (transformer_of(network).block_list for network in (large, small))
+    depth, wanted = len(wide), len(slim)
     try:
         blocks = [int(word) for word in text.split(",")]
     except ValueError:
         blocks = []
     if len(blocks) != wanted or not all(a < b for a, b in pairwise([-1, *blocks, depth])):
         raise InputError(f"--blocks is {text!r}; expected {wanted} rising numbers from 0 to {depth - 1}.")
-    for index, block in zip(blocks, small.transformer.blocks, strict=True):
-        width, most = block.mlp[0].out_features, large.transformer.blocks[index].mlp[0].out_features
+    for index, block in zip(blocks, slim, strict=True):
+        width, most = block.mlp.first.out_features, wide[index].mlp.first.out_features
         if width > most:
             raise InputError(f"A block is to be {width} wide, but block {index} of the larger network has {most}.")
     return blocks
+
+
+def transformer_of(network: nn.Module) -> VisionTransformer:
+    """The transformer of a network.
+
+    Raises:
+        InputError: it has none.
+    """
+    transformer = getattr(network, "transformer", None)
+    if not isinstance(transformer, VisionTransformer):
+        raise InputError("narrow makes a network with a transformer out of another such; one of these has none.")
+    return transformer
 
 
 def calibration_pixels(cache: PetCache, size: int, count: int) -> list[torch.Tensor]:
@@ -188,17 +233,18 @@ def narrow(large: nn.Module, small: nn.Module, blocks: list[int], pixels: list[t
     """
     kept = {name: value for name, value in large.state_dict().items() if not name.startswith("transformer.blocks.")}
     small.load_state_dict(kept, strict=False)
-    wanted = [large.transformer.embed(large.normalize(picture)) for picture in pixels]
+    wide, slim = transformer_of(large), transformer_of(small)
+    normalize = large.get_submodule("normalize")
+    wanted = [wide.embed(normalize(picture)) for picture in pixels]
     given = list(wanted)
     errors = []
-    ends = [*blocks[1:], len(large.transformer.blocks)]
-    progress = tqdm(zip(blocks, ends, small.transformer.blocks, strict=True), "blocks", len(blocks), mininterval=1)
-    for index, end, block in progress:
-        for left_out in large.transformer.blocks[index:end]:
+    ends = [*blocks[1:], len(wide.blocks)]
+    for index, end, block in track(zip(blocks, ends, slim.block_list, strict=True), "blocks", len(blocks)):
+        for left_out in wide.block_list[index:end]:
             wanted = [left_out(tokens) for tokens in wanted]
-        given = narrow_block(large.transformer.blocks[index], block, given, wanted)
+        given = narrow_block(wide.block_list[index], block, given, wanted)
         errors.append(unexplained(given, wanted))
-        progress.write(f"block {index}, {block.mlp[0].out_features} wide: error {errors[-1]:.3f}")
+        print(f"block {index}, {block.mlp.first.out_features} wide: error {errors[-1]:.3f}", flush=True)
     return errors
 
 
@@ -217,11 +263,11 @@ def narrow_block(
         getattr(block, part).load_state_dict(getattr(source, part).state_dict())
     attended = [tokens + block.self_attention(block.ln_1(tokens)) for tokens in given]
     squares, products = moments(source, attended, wanted)
-    width = block.mlp[0].out_features
+    width = block.mlp.first.out_features
     neurons = most_useful(squares, products, width)
     weights = least_squares(squares, products, neurons)
-    first, last = block.mlp[0], block.mlp[2]
-    first.load_state_dict({"weight": source.mlp[0].weight[neurons], "bias": source.mlp[0].bias[neurons]})
+    first, last, wider = block.mlp.first, block.mlp.last, source.mlp.first
+    first.load_state_dict({"weight": wider.weight[neurons], "bias": wider.bias[neurons]})
     last.load_state_dict({"weight": weights[:-1].T.float(), "bias": weights[-1].float()})
     return [tokens + block.mlp(block.ln_2(tokens)) for tokens in attended]
 
@@ -235,11 +281,11 @@ def moments(
         Of the neurons and a constant 1 with each other, float64 (K + 1, K + 1), the ridge on its diagonal; and with
         what the perceptron should add, float64 (K + 1, C).
     """
-    neurons, channels = source.mlp[0].out_features, source.mlp[2].out_features
+    neurons, channels = source.mlp.first.out_features, source.mlp.last.out_features
     squares = torch.zeros(neurons + 1, neurons + 1, dtype=torch.float64)
     products = torch.zeros(neurons + 1, channels, dtype=torch.float64)
     for tokens, target in zip(attended, wanted, strict=True):
-        active = source.mlp[1](source.mlp[0](source.ln_2(tokens)))[0]
+        active = source.mlp[1](source.mlp.first(source.ln_2(tokens)))[0]
         active = torch.cat([active, torch.ones(len(active), 1)], dim=1)
         squares += (active.T @ active).double()
         products += (active.T @ (target - tokens)[0]).double()

@@ -26,11 +26,13 @@ import torch
 from torch import nn
 
 from engine.benchmark import drawn_picture
+from engine.command import Outcome
 from engine.errors import InputError
 from engine.evaluate import score, spread
-from engine.files import write_aside
+from engine.files import Outputs
 from engine.images import read_picture
 from engine.latency import compare_all, measure
+from engine.progress import track
 from engine.score_table import FP32_IR
 from engine.segmenter import Segmenter, preprocess
 from engine.spec import Model
@@ -41,23 +43,24 @@ from train.compression.scores import SCORES, drops, read_scores
 from train.data import HashedSample, PetPictures, open_cache, read_trainval, split
 from train.export import forget_sources, write_openvino
 from train.half import store_in_half
+from train.recipe import CACHE
 
 MODES = {"global": "UNSTRUCTURED_MAGNITUDE_GLOBAL", "local": "UNSTRUCTURED_MAGNITUDE_LOCAL"}
 DENSE = "unpruned"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", type=Path, default=Path("models/fastsegnet"), help="folder with torch.pt2")
+    parser.add_argument("--model", type=Path, help="folder with torch.pt2")
     parser.add_argument("--data", type=Path, required=True, metavar="ROOT", help="folder that holds oxford-iiit-pet/")
-    parser.add_argument("--out", type=Path, default=Path("runs/pruned"), help="folder to write")
-    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder of the decoded pictures")
-    parser.add_argument("--ratios", default="0.3,0.5,0.7", help="shares of the weights that become zero")
-    parser.add_argument("--mode", choices=MODES, default="global", help="smallest of the network, or of each layer")
-    parser.add_argument("--adaptation", type=int, default=100, help="pictures that batch norms adapt to")
-    parser.add_argument("--steps", type=int, default=0, help="batches to train what is left")
-    parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--learning-rate", type=float, default=1e-4, help="at the first step")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of timing, all together")
+    parser.add_argument("--out", type=Path, help="folder to write")
+    parser.add_argument("--cache", type=Path, help="folder of the decoded pictures")
+    parser.add_argument("--ratios", help="shares of the weights that become zero")
+    parser.add_argument("--mode", choices=MODES, help="smallest of the network, or of each layer")
+    parser.add_argument("--adaptation", type=int, help="pictures that batch norms adapt to")
+    parser.add_argument("--steps", type=int, help="batches to train what is left")
+    parser.add_argument("--batch-size", type=int, help="pictures")
+    parser.add_argument("--learning-rate", type=float, help="at the first step")
+    parser.add_argument("--seconds", type=float, help="of timing, all together")
     parser.add_argument("--limit-validation", type=int, metavar="N", help="score so many pictures only (for a trial)")
 
 
@@ -86,39 +89,97 @@ class PrunedModel:
     speed: dict = field(default_factory=dict)
 
 
-def run(args: argparse.Namespace) -> None:
-    ratios = parse_ratios(args.ratios)
-    for name in ("adaptation", "steps"):
-        if getattr(args, name) < 0:
-            raise InputError(f"--{name} is {getattr(args, name)}; expected 0 or more.")
-    model = Model.open(args.model)
-    trainval = read_trainval(args.data)
+@dataclass(frozen=True)
+class Recovery:
+    """What a pruned network gets so that it recovers.
+
+    Attributes:
+        adaptation: pictures that batch norms adapt to.
+        steps: batches to train what is left.
+        batch_size: pictures a step.
+        learning_rate: at the first step.
+    """
+
+    adaptation: int
+    steps: int
+    batch_size: int
+    learning_rate: float
+
+
+def run(
+    *,
+    data: Path,
+    model: Path = Path("models/fastsegnet"),
+    out: Path = Path("runs/pruned"),
+    cache: Path = CACHE,
+    ratios: str = "0.3,0.5,0.7",
+    mode: str = "global",
+    adaptation: int = 100,
+    steps: int = 0,
+    batch_size: int = 16,
+    learning_rate: float = 1e-4,
+    seconds: float = 20.0,
+    limit_validation: int | None = None,
+    outputs: Outputs | None = None,
+) -> Outcome:
+    """Prunes at each ratio, and tells size, scores and speed.
+
+    Args:
+        data: root of the dataset.
+        model: folder with torch.pt2 and openvino-fp32.xml.
+        out: folder to write, a folder in it for each ratio.
+        cache: folder of the decoded pictures.
+        ratios: shares of the weights that become zero, with commas.
+        mode: of `MODES`.
+        adaptation, steps, batch_size, learning_rate: see `Recovery`.
+        seconds: of timing, all together.
+        limit_validation: scores so many pictures only.
+        outputs: keeps what is there.
+
+    Returns:
+        The fields of `PrunedModel` for each, the unpruned one first.
+
+    Raises:
+        InputError: an option is out of its range, or the folder holds a result already.
+    """
+    outputs = outputs or Outputs()
+    shares = parse_ratios(ratios)
+    for name, value in (("--adaptation", adaptation), ("--steps", steps)):
+        if value < 0:
+            raise InputError(f"{name} is {value}; expected 0 or more.")
+    for name in ("pruned.json", "pruned.md", *(f"ratio-{ratio:g}/weights.pt" for ratio in shares)):
+        outputs.check(out / name)
+    opened_model, recovery = Model.open(model), Recovery(adaptation, steps, batch_size, learning_rate)
+    trainval = read_trainval(data)
     calibration = split(trainval, "calibration")
-    pictures = training_pictures(model, args) if args.steps else None
-    pets = spread([hashed.sample for hashed in split(trainval, "validation")], args.limit_validation)
-    segmenters = {DENSE: Segmenter(model.spec, opened(model.artefact(FP32_IR), model.spec))}
-    before = read_scores(score(segmenters[DENSE], pets))
-    half, (size_mb, zip_mb) = stored_in_half(model.artefact(FP32_IR)), sizes(model.artefact(FP32_IR))
+    pictures = training_pictures(opened_model, data, cache) if steps else None
+    spec = opened_model.spec
+    samples = spread([hashed.sample for hashed in split(trainval, "validation")], limit_validation)
+    source = opened_model.artefact(FP32_IR)
+    segmenters = {DENSE: Segmenter(spec, opened(source, spec))}
+    before = read_scores(score(segmenters[DENSE], samples))
+    half, (size_mb, zip_mb) = stored_in_half(source), sizes(source)
     rows = [PrunedModel(DENSE, 0.0, size_mb, zip_mb, before, drops(before, before))]
-    for ratio in ratios:
-        name, folder = f"{ratio:g}", args.out / f"ratio-{ratio:g}"
-        print(f"pruning {ratio:.0%} of the weights, {args.mode}", flush=True)
-        network, layers, sparsity = pruned(model, ratio, calibration, pictures, args)
+    for ratio in track(shares, "pruning"):
+        name, folder = f"{ratio:g}", out / f"ratio-{ratio:g}"
+        print(f"pruning {ratio:.0%} of the weights, {mode}", flush=True)
+        network, layers, sparsity = pruned(opened_model, ratio, mode, calibration, pictures, recovery)
         folder.mkdir(parents=True, exist_ok=True)
-        write_ir(network, model.spec.size_hw[0], folder / FP32_IR, half)
-        segmenters[name] = Segmenter(model.spec, opened(folder / FP32_IR, model.spec))
-        scores = read_scores(score(segmenters[name], pets))
-        save_weights(network, model, {"pruned": ratio, "mode": args.mode, **scores}, folder / "weights.pt")
+        write_ir(network, spec.size_hw[0], folder / FP32_IR, half)
+        segmenters[name] = Segmenter(spec, opened(folder / FP32_IR, spec))
+        scores = read_scores(score(segmenters[name], samples))
+        save_weights(network, opened_model, {"pruned": ratio, "mode": mode, **scores}, folder / "weights.pt")
         rows.append(PrunedModel(name, sparsity, *sizes(folder / FP32_IR), scores, drops(before, scores), layers))
     print("timing all of them in turn", flush=True)
-    rows = timed_rows(rows, segmenters, args.seconds)
-    table = to_table(rows)
-    with write_aside(args.out / "pruned.json") as partial:
-        partial.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
-    with write_aside(args.out / "pruned.md") as partial:
+    rows = timed_rows(rows, segmenters, seconds)
+    table, figures = to_table(rows), [asdict(row) for row in rows]
+    with outputs.write(out / "pruned.json") as partial:
+        partial.write_text(json.dumps(figures, indent=2) + "\n")
+    with outputs.write(out / "pruned.md") as partial:
         partial.write_text(table + "\n")
     print(table)
-    print(f"wrote {args.out}")
+    print(f"wrote {out}")
+    return Outcome(figures)
 
 
 def parse_ratios(text: str) -> list[float]:
@@ -136,15 +197,20 @@ def parse_ratios(text: str) -> list[float]:
     return ratios
 
 
-def training_pictures(model: Model, args: argparse.Namespace) -> PetPictures:
+def training_pictures(model: Model, data: Path, cache: Path) -> PetPictures:
     """What `fit` would draw for this model."""
     settings = model.spec.training["settings"]
-    cache = open_cache(args.data, args.cache)
-    return PetPictures(cache, split(cache.samples, "training"), settings["size"], settings["seed"])
+    decoded = open_cache(data, cache)
+    return PetPictures(decoded, split(decoded.samples, "training"), settings["size"], settings["seed"])
 
 
 def pruned(
-    model: Model, ratio: float, calibration: list[HashedSample], pictures: PetPictures | None, args: argparse.Namespace
+    model: Model,
+    ratio: float,
+    mode: str,
+    calibration: list[HashedSample],
+    pictures: PetPictures | None,
+    recovery: Recovery,
 ) -> tuple[nn.Module, dict[str, float], float]:
     """A pruned copy of the network with its zeros in place; the sparsity of each weight tensor, and of all."""
     size_hw = model.spec.size_hw
@@ -153,15 +219,17 @@ def pruned(
         return torch.from_numpy(preprocess(read_picture(hashed.sample.photo).image, size_hw))
 
     with quiet(show_bars=True) as nncf:
-        mode, example = nncf.PruneMode[MODES[args.mode]], as_input(calibration[0])
-        network = nncf.prune(load_network(model), mode, ratio=ratio, examples_inputs=example)
-        if args.adaptation:
-            count = min(args.adaptation, len(calibration))
+        kind, example = nncf.PruneMode[MODES[mode]], as_input(calibration[0])
+        network = nncf.prune(load_network(model), kind, ratio=ratio, examples_inputs=example)
+        if recovery.adaptation:
+            count = min(recovery.adaptation, len(calibration))
             nncf.batch_norm_adaptation(network, nncf.Dataset(calibration, as_input), num_iterations=count)
         if pictures is not None:
             lovasz = model.spec.training["settings"].get("lovasz", 0.0)
-            loss = finish(network, pictures, args.steps, args.batch_size, args.learning_rate, lovasz, seed=0)
-            print(f"loss {loss:.4f} after {args.steps} batches")
+            loss = finish(
+                network, pictures, recovery.steps, recovery.batch_size, recovery.learning_rate, lovasz, seed=0
+            )
+            print(f"loss {loss:.4f} after {recovery.steps} batches")
         statistic = nncf.pruning_statistic(network)
     layers = {each.tensor_name: each.pruned_ratio for each in statistic.pruned_tensors}
     return with_zeros(network, load_network(model)), layers, statistic.pruning_ratio

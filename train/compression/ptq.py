@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import openvino as ov
 
@@ -124,7 +125,7 @@ def quantize_ir(
     return corrected(quantized, source, pictures, choices)
 
 
-def corrected(quantized: ov.Model, source: Path, pictures, choices: QuantizationOptions) -> ov.Model:
+def corrected(quantized: ov.Model, source: Path, pictures: Any, choices: QuantizationOptions) -> ov.Model:
     """What NNCF made of `source` by the `calibration_dataset`, its logits corrected where that is chosen.
 
     Raises:
@@ -142,8 +143,8 @@ def read_folded(source: Path) -> ov.Model:
     return model
 
 
-def calibration_dataset(calibration: list[HashedSample], size_hw: tuple[int, int], choices: QuantizationOptions):
-    """The pictures as NNCF reads them: uint8 (1, h, w, 3) each."""
+def calibration_dataset(calibration: list[HashedSample], size_hw: tuple[int, int], choices: QuantizationOptions) -> Any:
+    """The pictures as NNCF reads them (an `nncf.Dataset`): uint8 (1, h, w, 3) each."""
     import nncf
 
     photos = calibration[: choices.subset_size]

@@ -19,18 +19,22 @@ import argparse
 import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import openvino as ov
 
+from engine.command import Outcome, command_line
 from engine.dataset import Sample
 from engine.errors import InferenceError, InputError
 from engine.evaluate import score
+from engine.files import Outputs
 from engine.score_table import FP32_IR, INT8_IR
 from engine.segmenter import Segmenter
 from engine.spec import Model
 from train.compression.accuracy_control import Judge, put_back, restore
 from train.compression.candidate import Candidate, opened
 from train.compression.ptq import KNOWN, QuantizationOptions, options_in_words, quantize_ir
+from train.compression.scores import read_scores
 from train.compression.trail import Trail, choose, reason, standing
 from train.data import CALIBRATION_IMAGES, HashedSample, read_trainval, split
 
@@ -49,7 +53,7 @@ HELP = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", type=Path, default=Path("models/fastsegnet"), help="folder with openvino-fp32.xml")
+    parser.add_argument("--model", type=Path, help="folder with openvino-fp32.xml")
     parser.add_argument("--data", type=Path, required=True, metavar="ROOT", help="folder that holds oxford-iiit-pet/")
     for name, known in KNOWN.items():
         parser.add_argument(
@@ -77,18 +81,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--time-limit", type=float, metavar="MINUTES", help="of putting layers back")
 
 
-def run(args: argparse.Namespace) -> None:
-    check(args)
-    model = Model.open(args.model)
-    source = model.artefact(FP32_IR)
-    trail = None if args.from_trail is None else Trail.load(args.from_trail)
-    if trail is not None:
-        trail.check_model(model.spec.artefacts[FP32_IR], args.from_trail)
-    print(f"1. {FP32_IR}: {model.spec.artefacts[FP32_IR].size_mb:.2f} MB")
+def run(
+    *,
+    data: Path,
+    model: Path = Path("models/fastsegnet"),
+    from_trail: Path | None = None,
+    max_drop: float | None = None,
+    time_limit: float | None = None,
+    outputs: Outputs | None = None,
+    **options: Any,
+) -> Outcome:
+    """Quantizes a model, and tells what it bought and cost.
 
-    samples = read_trainval(args.data)
+    Args:
+        data: root of the dataset.
+        model: folder with openvino-fp32.xml; where it has an INT8 already, that is replaced by force only.
+        from_trail: what `compare` wrote.
+        max_drop: points; layers go back to FP32 where a score loses more.
+        time_limit: minutes of putting layers back.
+        outputs: keeps what is there.
+        options: of `QuantizationOptions`, by name, where they are given.
+
+    Returns:
+        "model", "artefact", "size_mb", "executes", "options", "reason", "scores" (of FP32 and INT8, on validation
+        pictures), "drop" (points) and "put_back" (layers).
+
+    Raises:
+        InputError: an option cannot be used, or an INT8 is there already.
+        InferenceError: NNCF failed.
+    """
+    check(max_drop, time_limit)
+    opened_model = Model.open(model)
+    (outputs or Outputs()).check(opened_model.folder / INT8_IR)
+    spec = opened_model.spec
+    source = opened_model.artefact(FP32_IR)
+    trail = None if from_trail is None else Trail.load(from_trail)
+    if trail is not None and from_trail is not None:
+        trail.check_model(spec.artefacts[FP32_IR], from_trail)
+    print(f"1. {FP32_IR}: {spec.artefacts[FP32_IR].size_mb:.2f} MB")
+
+    samples = read_trainval(data)
     calibration, validation = split(samples, "calibration"), split(samples, "validation")
-    choices, why = choose_options(args, trail, len(calibration))
+    choices, why = choose_options(options, trail, from_trail, len(calibration))
     calibration, photos = calibration[: choices.subset_size], [hashed.sample for hashed in validation]
     print(f"2. {len(calibration)} calibration pictures of trainval, by hash; {len(photos)} validation pictures")
 
@@ -97,62 +131,73 @@ def run(args: argparse.Namespace) -> None:
     said = {
         **asdict(choices),
         "reason": why,
-        "max_drop": args.max_drop,
+        "max_drop": max_drop,
         "put_back": [],
         "trail": trail.compact() if trail else [],
         "calibration_sha256": [hashed.sha256 for hashed in calibration],
     }
-    with tempfile.TemporaryDirectory(dir=model.folder, prefix=".quantize-") as folder:
-        quantized = quantize_ir(source, calibration, model.spec.size_hw, choices)
-        fp32 = score(Segmenter(model.spec, opened(source, model.spec)), photos)
-        plain = Candidate(quantized, model, photos, fp32, Path(folder) / "plain")
-        plain.tell(model.spec.artefacts[FP32_IR].size_mb)
-        command = command_of(args, choices)
-        plain.write(model, command, said)
-        print(f"6. wrote {model.folder / INT8_IR}, which executes {plain.executes}")
-        if args.max_drop is not None:
+    layers: list[str] = []
+    with tempfile.TemporaryDirectory(dir=opened_model.folder, prefix=".quantize-") as folder:
+        quantized = quantize_ir(source, calibration, spec.size_hw, choices)
+        fp32 = score(Segmenter(spec, opened(source, spec)), photos)
+        best = plain = Candidate(quantized, opened_model, photos, fp32, Path(folder) / "plain")
+        plain.tell(spec.artefacts[FP32_IR].size_mb)
+        command = command_of(model, choices, max_drop)
+        plain.write(opened_model, command, said)
+        print(f"6. wrote {opened_model.folder / INT8_IR}, which executes {plain.executes}")
+        if max_drop is not None:
             aside = Path(folder) / "restored"
-            best, layers, happened = keep_accuracy(args, model, plain, calibration, photos, choices, aside)
-            best.write(model, command, said | {"reason": f"{why} {happened}", "put_back": layers})
+            best, layers, happened = keep_accuracy(
+                max_drop, time_limit, opened_model, plain, calibration, photos, choices, aside
+            )
+            why = f"{why} {happened}"
+            best.write(opened_model, command, said | {"reason": why, "put_back": layers})
             print("\n   ".join([f"7. {happened}", *layers]))
-    print(f"next: python -m train card --model {args.model} --data ROOT")
+    print(f"next: python -m train card --model {model} --data ROOT")
+    return Outcome(
+        {
+            "model": str(opened_model.folder),
+            "artefact": INT8_IR,
+            "size_mb": best.size_mb,
+            "executes": best.executes,
+            "options": asdict(choices),
+            "reason": why,
+            "scores": {name: read_scores(report) for name, report in best.reports.items()},
+            "drop": best.drop,
+            "put_back": layers,
+        }
+    )
 
 
-def check(args: argparse.Namespace) -> None:
+def check(max_drop: float | None, time_limit: float | None) -> None:
     """Refuses options that make no sense.
 
     Raises:
         InputError: says which and what is expected.
     """
-    for name, value in (("--max-drop", args.max_drop), ("--time-limit", args.time_limit)):
+    for name, value in (("--max-drop", max_drop), ("--time-limit", time_limit)):
         if value is not None and not 0 <= value < float("inf"):
             raise InputError(f"{name} is {value:g}; expected 0 or more, such as 0.2.")
-    if args.time_limit is not None and args.max_drop is None:
+    if time_limit is not None and max_drop is None:
         raise InputError("--time-limit is that of putting layers back. Give --max-drop as well.")
 
 
-def command_of(args: argparse.Namespace, choices: QuantizationOptions) -> str:
+def command_of(model: Path, choices: QuantizationOptions, max_drop: float | None) -> str:
     """The command that makes the same INT8 again, whatever the options came from."""
-    given = {**choices.changed(), **({"max_drop": args.max_drop} if args.max_drop is not None else {})}
-    options = "".join(f" --{name.replace('_', '-')} {value}" for name, value in given.items())
-    return f"python -m train quantize --model {args.model} --data ROOT{options}"
+    return command_line("train quantize", model=model, data="ROOT", **choices.changed(), max_drop=max_drop)
 
 
-def options_of(args: argparse.Namespace) -> dict[str, str | int]:
-    """The options of `QuantizationOptions` that were given."""
-    return {name: value for name, value in vars(args).items() if name in asdict(QuantizationOptions())}
-
-
-def choose_options(args: argparse.Namespace, trail: Trail | None, pictures: int) -> tuple[QuantizationOptions, str]:
+def choose_options(
+    given: dict[str, Any], trail: Trail | None, path: Path | None, pictures: int
+) -> tuple[QuantizationOptions, str]:
     """What to ask of NNCF, and why.
 
     Raises:
         InputError: NNCF or the dataset does not have it, or no row of the trail can be taken.
     """
-    given = options_of(args)
     if trail is not None and not given:
         if (best := choose(trail.rows)) is None:
-            raise InputError(f"{args.from_trail} has no row that could be taken. Run `python -m train compare` again.")
+            raise InputError(f"{path} has no row that could be taken. Run `python -m train compare` again.")
         choices, why = best.choices, reason(best, trail.rows)
     else:
         choices = replace(QuantizationOptions(subset_size=min(CALIBRATION_IMAGES, pictures)), **given)
@@ -160,7 +205,7 @@ def choose_options(args: argparse.Namespace, trail: Trail | None, pictures: int)
         if trail is not None:
             if (row := trail.find(choices)) is None or row.failed:
                 raise InputError(
-                    f"{args.from_trail} has no INT8 with {options_in_words(choices.changed())}. "
+                    f"{path} has no INT8 with {options_in_words(choices.changed())}. "
                     "Compare it as well, or leave the options out: the trail's own choice is then taken."
                 )
             why += f" {standing(row, trail.rows)}"
@@ -169,7 +214,8 @@ def choose_options(args: argparse.Namespace, trail: Trail | None, pictures: int)
 
 
 def keep_accuracy(
-    args: argparse.Namespace,
+    max_drop: float,
+    time_limit: float | None,
     model: Model,
     plain: Candidate,
     calibration: list[HashedSample],
@@ -177,20 +223,20 @@ def keep_accuracy(
     choices: QuantizationOptions,
     aside: Path,
 ) -> tuple[Candidate, list[str], str]:
-    """The model that keeps to --max-drop or comes nearest, its layers put back to FP32, and what happened."""
-    allowed = f"the {args.max_drop:g} allowed"
-    if plain.worst <= args.max_drop:
+    """The model that keeps to `max_drop` points or comes nearest, its layers put back to FP32, and what happened."""
+    allowed = f"the {max_drop:g} allowed"
+    if plain.worst <= max_drop:
         return plain, [], f"All layers are in INT8: it loses {plain.loss} at worst, within {allowed}."
     lost = f"With all layers in INT8 it loses {plain.loss}, more than {allowed}"
     print(f"   {lost}: putting layers back to FP32; Ctrl-C keeps the model as it is", flush=True)
-    judge = Judge(model.spec, photos, compile_fp32(model), args.time_limit)
+    judge = Judge(model.spec, photos, compile_fp32(model), time_limit)
     try:
-        restored = restore(model.folder / FP32_IR, calibration, model.spec, choices, judge, args.max_drop)
+        restored = restore(model.folder / FP32_IR, calibration, model.spec, choices, judge, max_drop)
     except KeyboardInterrupt:
         return plain, [], f"{lost}; putting layers back was stopped by hand."
     except InferenceError as error:
         return plain, [], f"{lost}. {error}"
-    ended = f" in {args.time_limit:g} minutes" if judge.stopped else ""
+    ended = f" in {time_limit:g} minutes" if judge.stopped else ""
     if restored is None:
         return plain, [], f"{lost}; no layer could be put back{ended}."
     best = Candidate(restored, model, photos, plain.reports[FP32_IR], aside)
@@ -198,7 +244,7 @@ def keep_accuracy(
         return plain, [], f"{lost}; putting layers back gained nothing{ended}."
     best.tell(model.spec.artefacts[FP32_IR].size_mb)
     layers = put_back(plain.quantized, best.quantized)
-    goal = "within" if best.worst <= args.max_drop else "still more than"
+    goal = "within" if best.worst <= max_drop else "still more than"
     return best, layers, f"{lost}; with {len(layers)} layers put back to FP32{ended} {best.loss}, {goal} {allowed}."
 
 

@@ -1,6 +1,7 @@
 """What of an evaluation report is compared, and the drop from one model to another in points of IoU."""
 
 from collections.abc import Mapping
+from typing import Any
 
 # Where the reports of `engine.evaluate` hold each score.
 SCORES = {
@@ -17,7 +18,7 @@ def read_scores(report: Mapping) -> dict[str, float]:
     """The scores of an evaluation report by name, each a share from 0 to 1."""
     scores = {}
     for name, path in SCORES.items():
-        value = report
+        value: Any = report
         for key in path:
             value = value[key]
         scores[name] = float(value)

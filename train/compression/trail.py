@@ -85,13 +85,17 @@ class Trail:
                 "Name the trail of this one, or another file to begin anew."
             )
 
-    def save(self, path: Path) -> None:
-        """Writes JSON and, beside it, the table as Markdown."""
+    def as_json(self) -> dict:
+        """All of it, the rule, and the choice with its reason once there is one."""
         result = asdict(self) | {"rule": RULE}
         if best := choose(self.rows):
             result["chosen"], result["reason"] = asdict(best.choices), reason(best, self.rows)
+        return result
+
+    def save(self, path: Path) -> None:
+        """Writes JSON and, beside it, the table as Markdown."""
         with write_aside(path) as partial:
-            partial.write_text(json.dumps(result, indent=2) + "\n")
+            partial.write_text(json.dumps(self.as_json(), indent=2) + "\n")
         with write_aside(path.with_suffix(".md")) as partial:
             partial.write_text(self.table() + "\n")
 

@@ -31,6 +31,11 @@ def build(name: str, **options: object) -> nn.Module:
     return NETWORKS[name](**options)
 
 
+def channels_last(network: nn.Module) -> nn.Module:
+    """The same network, its weights laid out as convolutions read them fastest."""
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stubs lack it
+
+
 def load_encoder_weights(network: nn.Module, source: str) -> None:
     """Starts the pretrained parts of a network from weights on file.
 
@@ -51,11 +56,13 @@ def load_encoder_weights(network: nn.Module, source: str) -> None:
         else:
             state = read_state_dict(part)
         if "conv_proj.weight" in state and hasattr(network, "transformer"):
-            load_whole(network.transformer, from_torchvision(state), part, "a VisionTransformer of size tiny")
+            load_whole(
+                network.get_submodule("transformer"), from_torchvision(state), part, "a VisionTransformer of size tiny"
+            )
         else:
             prefix = "features."
             state = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-            load_whole(network.encoder, state, part, "MobileNetV2 with keys `features.N...`")
+            load_whole(network.get_submodule("encoder"), state, part, "MobileNetV2 with keys `features.N...`")
 
 
 def read_state_dict(path: str) -> dict[str, torch.Tensor]:

@@ -14,6 +14,9 @@ NORMALIZATIONS = {
 class Normalize(nn.Module):
     """uint8 (N, H, W, 3) RGB to float32 (N, 3, H, W) with the mean and deviation that the encoder's weights expect."""
 
+    mean: torch.Tensor
+    std: torch.Tensor
+
     def __init__(self, name: str) -> None:
         super().__init__()
         mean, std = NORMALIZATIONS[name]

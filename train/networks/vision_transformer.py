@@ -4,6 +4,8 @@ Source: Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021 (arXiv:20
 `torchvision.models.VisionTransformer`.
 """
 
+from typing import cast
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -56,6 +58,23 @@ class Attention(nn.Module):
         return self.out_proj(mixed.transpose(1, 2).reshape(-1, count, channels))
 
 
+class Perceptron(nn.Sequential):
+    """Two linear layers with a GELU between them."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__(nn.Linear(channels, hidden), nn.GELU(), nn.Linear(hidden, channels))
+
+    @property
+    def first(self) -> nn.Linear:
+        """From the channels to the neurons."""
+        return cast(nn.Linear, self[0])
+
+    @property
+    def last(self) -> nn.Linear:
+        """From the neurons to the channels."""
+        return cast(nn.Linear, self[2])
+
+
 class Block(nn.Module):
     """Attention and a perceptron, each after a layer norm and beside a shortcut."""
 
@@ -64,7 +83,7 @@ class Block(nn.Module):
         self.ln_1 = nn.LayerNorm(channels, eps=1e-6)
         self.self_attention = Attention(channels, num_heads)
         self.ln_2 = nn.LayerNorm(channels, eps=1e-6)
-        self.mlp = nn.Sequential(nn.Linear(channels, mlp_channels), nn.GELU(), nn.Linear(mlp_channels, channels))
+        self.mlp = Perceptron(channels, mlp_channels)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         tokens = tokens + self.self_attention(self.ln_1(tokens))
@@ -90,6 +109,11 @@ class VisionTransformer(nn.Module):
         self.positions = nn.Parameter(torch.zeros(1, channels, PRETRAINED_GRID, PRETRAINED_GRID))
         self.blocks = nn.Sequential(*(Block(channels, num_heads, width) for width in mlp_channels))
         self.norm = nn.LayerNorm(channels, eps=1e-6)
+
+    @property
+    def block_list(self) -> list[Block]:
+        """The blocks, in order."""
+        return [cast(Block, block) for block in self.blocks]
 
     def embed(self, pixels: torch.Tensor) -> torch.Tensor:
         """The tokens before the first block: float32 (N, 1 + H / 16 * W / 16, channels), the class token first."""

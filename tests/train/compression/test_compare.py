@@ -9,7 +9,7 @@ import pytest
 from engine.errors import InferenceError
 from train.__main__ import main
 from train.compression import compare
-from train.compression.compare import combination, factors, one_at_a_time
+from train.compression.compare import chosen_factors, combination, one_at_a_time
 from train.compression.ptq import KNOWN, QuantizationOptions
 from train.compression.trail import Attempt, Trail
 
@@ -35,7 +35,7 @@ def run_compare(exported, shared_dataset, tmp_path):
 
     def command(*options: str, model: Path = exported) -> tuple[int, Path]:
         path = tmp_path / "trail.json"
-        words = ("compare", "--model", model, "--data", shared_dataset, "--json", path, *options)
+        words = ("compare", "--model", model, "--data", shared_dataset, "--trail", path, *options)
         return main([str(word) for word in words]), path
 
     return command
@@ -48,7 +48,7 @@ def row(drop: float, **changed: str | int) -> Attempt:
 
 
 def test_one_option_at_a_time_is_changed():
-    plan = one_at_a_time(QuantizationOptions(), factors(None), [50, 300])
+    plan = one_at_a_time(QuantizationOptions(), chosen_factors(None), [50, 300])
     assert plan[0] == QuantizationOptions()
     assert all(len(choices.changed()) == 1 for choices in plan[1:])
     # All other values of every option but SmoothQuant, which is for transformers; 300 pictures are the base.
@@ -109,9 +109,7 @@ def test_a_stopped_comparison_keeps_the_rows_before(run_compare, asked, monkeypa
         return real(*args, **options)
 
     monkeypatch.setattr(compare, "quantize_ir", stop_at_the_second)
-    with pytest.raises(SystemExit) as exit_info:
-        run_compare("--factors", "preset")
-    assert exit_info.value.code == 130
+    assert run_compare("--factors", "preset")[0] == 130
     assert "stopped; 1 ways are in" in capsys.readouterr().out
     assert [row.choices.preset for row in Trail.load(tmp_path / "trail.json").rows] == ["mixed"]
 

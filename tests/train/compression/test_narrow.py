@@ -12,13 +12,14 @@ from train.__main__ import main
 from train.compression.matching import Matching, match_features
 from train.compression.narrow import chosen_blocks, least_squares, moments, most_useful, narrow
 from train.data import PetPictures, open_cache, split
+from train.networks.normalization import Normalize
 from train.networks.vision_transformer import Block, VisionTransformer
 
 
 def transformer_network(widths: tuple[int, ...]) -> nn.Module:
     """A normalisation, a transformer and a head: as little as `narrow` needs."""
     network = nn.Module()
-    network.normalize = lambda batch: batch.permute(0, 3, 1, 2).float() / 127.5 - 1
+    network.normalize = Normalize("symmetric")
     network.transformer = VisionTransformer(16, num_heads=2, mlp_channels=widths)
     network.head = nn.Linear(16, 4)
     return network.eval()
@@ -227,7 +228,7 @@ def test_the_command_makes_weights_that_fit_takes(shared_dataset, cache, tmp_pat
     assert "fastsegnet-large: 4.45 M parameters; on validation binary 0." in said
     assert "fastsegnet: 2.49 M parameters; on validation binary 0." in said
     assert main(list(map(str, arguments))) == 2
-    assert "is there already. Name another --run." in capsys.readouterr().err
+    assert "is there already. Name another place, or add --force" in capsys.readouterr().err
     (tmp_path / "narrow" / "weights.pt").rename(tmp_path / "weights.pt")
     assert main([*map(str, arguments), "--resume", "--seed", "1"]) == 2
     assert "was made with seed 0, not 1" in capsys.readouterr().err

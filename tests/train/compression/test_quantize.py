@@ -1,6 +1,5 @@
 """Quantizing: NNCF is asked for what was chosen, layers are put back where too much is lost, a stop loses nothing."""
 
-import argparse
 import shutil
 from pathlib import Path
 
@@ -232,9 +231,7 @@ def test_options_that_make_no_sense_are_refused(run_quantize, folder, asked, cap
 
 @pytest.mark.parametrize("option", ["--preset", "--range-estimator", "--model-type"])
 def test_an_unknown_name_is_refused_with_the_known(run_quantize, capsys, option):
-    with pytest.raises(SystemExit) as exit_info:
-        run_quantize(option, "best")
-    assert exit_info.value.code == 2
+    assert run_quantize(option, "best") == 2
     told = capsys.readouterr().err
     assert "invalid choice: 'best'" in told
     assert all(known in told for known in KNOWN[option.strip("-").replace("-", "_")])
@@ -273,12 +270,23 @@ def test_a_failure_of_nncf_names_what_was_asked_for(exported, tmp_path, monkeypa
         quantize_ir(exported / "openvino-fp32.xml", [], (64, 64), QuantizationOptions(channel_alignment="on"))
 
 
+def test_an_int8_is_made_anew_by_force_alone(run_quantize, folder, asked, capsys):
+    assert run_quantize() == 0
+    before = (folder / "openvino-int8.bin").read_bytes(), (folder / "model.json").read_bytes()
+    assert run_quantize("--preset", "performance") == 2
+    assert "openvino-int8.xml is there already. Name another place, or add --force" in capsys.readouterr().err
+    assert ((folder / "openvino-int8.bin").read_bytes(), (folder / "model.json").read_bytes()) == before
+    assert len(asked) == 1
+    assert run_quantize("--preset", "performance", "--force") == 0
+    assert said(folder)["preset"] == "performance"
+
+
 def test_the_kept_command_makes_the_same_int8_again():
-    args = argparse.Namespace(model=Path("models/drawn"), max_drop=0.2)
+    model = Path("models/drawn")
     choices = QuantizationOptions(preset="performance", subset_size=50)
     expected = "quantize --model models/drawn --data ROOT --preset performance --subset-size 50 --max-drop 0.2"
-    assert quantize.command_of(args, choices) == f"python -m train {expected}"
-    args.max_drop = None
+    assert quantize.command_of(model, choices, 0.2) == f"python -m train {expected}"
     assert (
-        quantize.command_of(args, QuantizationOptions()) == "python -m train quantize --model models/drawn --data ROOT"
+        quantize.command_of(model, QuantizationOptions(), None)
+        == "python -m train quantize --model models/drawn --data ROOT"
     )
