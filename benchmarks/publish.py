@@ -134,7 +134,11 @@ def write(path: Path, blocks: dict[str, str]) -> None:
         pattern = re.compile(rf"(<!-- numbers:{name} -->\n).*?(<!-- /numbers:{name} -->)", re.DOTALL)
         if not pattern.search(text):
             raise SystemExit(f"error: {path.name} has no block {name}. Put its two comments back.")
-        text = pattern.sub(lambda match, block=block: f"{match[1]}{block}\n{match[2]}", text)
+
+        def filled(match: re.Match[str], block: str = block) -> str:
+            return f"{match[1]}{block}\n{match[2]}"
+
+        text = pattern.sub(filled, text)
     with write_aside(path) as partial:
         partial.write_text(text)
     print(f"wrote {path.name}")

@@ -18,8 +18,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -142,7 +143,7 @@ def against_module(model: Model) -> dict:
     }
 
 
-def against_model_api(model: Model, name: str, segmentation_model: type) -> dict:
+def against_model_api(model: Model, name: str, segmentation_model: Any) -> dict:
     """Latency from a decoded picture to a mask and the agreement of the masks.
 
     ModelAPI in its best case: without the soft prediction, which it returns besides unless told not to.
@@ -168,7 +169,7 @@ def against_model_api(model: Model, name: str, segmentation_model: type) -> dict
     }
 
 
-def in_turn(calls: dict[str, Callable[[], object]], rounds: int = 150) -> dict[str, np.ndarray]:
+def in_turn(calls: Mapping[str, Callable[[], object]], rounds: int = 150) -> dict[str, np.ndarray]:
     """Milliseconds of each call, float64 (rounds, 1): in random order within each round, an untimed call before."""
     rng = np.random.default_rng(0)
     samples: dict[str, list[list[float]]] = {name: [] for name in calls}

@@ -36,11 +36,13 @@ def pictures() -> dict[str, np.ndarray]:
     far = np.full_like(cat, 168)
     far[-small.shape[0] :, width // 3 : width // 3 + small.shape[1]] = small
     _, encoded = cv2.imencode(".jpg", cat[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 8])
+    coarse = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    assert coarse is not None  # it was encoded a line above
     return {
         "a photo": cat,
         "two to a photo": np.hstack([cat[:, width // 6 :], cat[:, ::-1][:, : -(width // 6)]]),
         "small in the frame": far,
-        "JPEG quality 8": cv2.imdecode(encoded, cv2.IMREAD_COLOR)[:, :, ::-1].copy(),
+        "JPEG quality 8": coarse[:, :, ::-1].copy(),
         "no pet": coffee,
     }
 

@@ -50,7 +50,9 @@ def clip(sample: Sample, speed: int, rng: np.random.Generator) -> Iterator[tuple
         encoded = cv2.imencode(
             ".jpg", np.clip(noisy, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
         )[1]
-        yield cv2.imdecode(encoded, cv2.IMREAD_COLOR), truth[window]
+        frame = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+        assert frame is not None  # it was encoded a line above
+        yield frame, truth[window]
 
 
 def main() -> None:

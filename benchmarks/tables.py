@@ -1,5 +1,7 @@
 """The figures of the README as Markdown: results in, text out."""
 
+from typing import Any
+
 from benchmarks.accuracy_goals import accuracy_goal_table, yes
 from engine.backends import FP32_BACKEND, INT8_BACKEND
 from engine.spec import ModelSpec
@@ -236,7 +238,7 @@ def machines_table(results: list[dict]) -> str:
 
 def live_table(result: dict) -> str:
     """What viewers of the Live tab got over ten minutes."""
-    runs = {"one viewer": result.get("soak"), "two at once, the worse off": result.get("soak_two")}
+    runs: dict[str, Any] = {"one viewer": result.get("soak"), "two at once, the worse off": result.get("soak_two")}
     if None in runs.values():
         return "Not measured on this machine yet: `make soak`."
     rows = [

@@ -39,7 +39,10 @@ def parts(clip_path: Path, segmenter: Segmenter, seconds: float) -> dict[str, Ca
     options, spec = network_options(), segmenter.spec
     with Clip(clip_path) as clip:
         decoded = list(clip.frames(spec.size_hw))
-    frames = [SizedFrame(frame.image, frame.seen) for frame in decoded]
+    frames = []
+    for frame in decoded:
+        assert frame.seen is not None  # the frames of a drawn clip are all of one size
+        frames.append(SizedFrame(frame.image, frame.seen))
     out = clip_path.with_name("out.mp4")
 
     def network() -> int | float:

@@ -45,7 +45,7 @@ def latency_chart(samples: Mapping[str, Samples], chosen: tuple[str, ...], with_
         with_ratios: whether the bars say how many times faster than PyTorch they are.
     """
     totals = {name: float(np.median(rows.sum(axis=1))) for name, rows in samples.items()}
-    names = list(reversed(samples))
+    names = list(samples)[::-1]
     ticks = [f"<b>{label(name)} ◂</b>" if name in chosen else label(name) for name in names]
     figure = go.Figure()
     for column, stage in enumerate(STAGES):

@@ -2,28 +2,32 @@
 
 from collections.abc import Callable
 from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import gradio as gr
 
 from engine.errors import EngineError
 
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
-def photo_input(**options: object) -> gr.Image:
+
+def photo_input(**options: Any) -> gr.Image:
     """An image input that hands the uploaded file to the engine as it is, instead of decoding it first.
 
     So there is one door for pictures: the same formats, limits and sentences as on the command line. (The method is
     replaced on the instance, since Gradio writes a stub file beside the source of every subclass.)
     """
     component = gr.Image(type="filepath", **options)
-    component.preprocess = lambda payload: None if payload is None else payload.path
+    component.preprocess = lambda payload: None if payload is None else payload.path  # type: ignore[method-assign]
     return component
 
 
-def plainly(handler: Callable) -> Callable:
+def plainly(handler: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Shows an `EngineError` in its own words; a bug stays a bug."""
 
     @wraps(handler)
-    def wrapped(*args: object, **kwargs: object) -> object:
+    def wrapped(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         try:
             return handler(*args, **kwargs)
         except EngineError as error:

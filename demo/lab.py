@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -38,7 +39,7 @@ class LabHandlers(ViewerRuns):
         self._model = lanes.model
         self._program = program
 
-    def measure(self, viewer: str, *choices: object) -> Iterator[tuple[str, LabResult | None]]:
+    def measure(self, viewer: str, *choices: Any) -> Iterator[tuple[str, LabResult | None]]:
         """Runs until the end, or until its viewer cancels it; closing the generator kills what runs.
 
         Args:
@@ -96,18 +97,18 @@ def build(lanes: Lanes, program: Sequence[str] = PROGRAM) -> None:
     results = LabResults(lanes.spec)
     results.build(result)
 
-    def measure(request: gr.Request, *chosen):
+    def measure(request: gr.Request, *chosen: Any) -> Iterator[tuple[str, LabResult | None]]:
         yield from handlers.measure(str(request.session_hash), *chosen)
 
-    def line_up(request: gr.Request):
+    def line_up(request: gr.Request) -> tuple[dict, dict, str]:
         handlers.line_up(str(request.session_hash))
         return gr.update(interactive=False), gr.update(interactive=True), lab_markup.WAITING
 
-    def cancel(request: gr.Request):
+    def cancel(request: gr.Request) -> dict:
         handlers.cancel(str(request.session_hash))
         return gr.update(interactive=False)
 
-    quick = {"api_visibility": "private", "show_progress": "hidden"}
+    quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     measured = start.click(line_up, None, [start, stop, progress], queue=False, **quick).then(
         measure,
         choices,
@@ -164,7 +165,7 @@ def choose() -> list[gr.components.Component]:
                 label="Photo", sources=["upload", "clipboard"], height=220, visible=False, elem_id="lab-photo",
                 placeholder="Drop a photo here\nor click to choose one",
             )  # fmt: skip
-    quick = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+    quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
     extras.change(lambda extras: gr.update(visible="sweep" in extras), [extras], [sweep_backend], **quick)
     picture.change(lambda picture: gr.update(visible=picture == "own"), [picture], [photo], **quick)
     return [backends, seconds, picture, photo, allocator, extras, sweep_backend]

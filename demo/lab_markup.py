@@ -49,6 +49,7 @@ def named(text: str) -> str:
 def verdict_html(result: LabResult) -> str:
     """The sentence, what it was measured with, the advice, and who is missing and why."""
     benchmark = result.benchmark
+    assert benchmark is not None  # a run without one has no result to show
     lines = [f'<p class="verdict-same">{escape(lab_words.headline(benchmark))}</p>']
     if benchmark["cancelled"]:
         lines.append('<p class="verdict-fast">Cancelled: this is what was measured until then.</p>')

@@ -103,6 +103,7 @@ class LabResults:
     def contents(self, result: LabResult) -> dict[str, object]:
         """What each of `outputs` shows, by its name."""
         benchmark, sweep = result.benchmark, result.sweep
+        assert benchmark is not None  # a run without one has no result to show
         backends = benchmark["backends"]
         starts = {name: entry for name, entry in backends.items() if "startup" in entry}
         contents = {
@@ -149,12 +150,14 @@ class LabResults:
             The sentence (HTML), the chart, and the path of the configuration for `--config`; no path where no setting
             keeps the limit.
         """
-        spot = sweet_spot(result.sweep["points"], limit_ms)
-        sentence = lab_words.sweep_sentence(result.sweep, limit_ms, spot)
-        configuration = result.sweep | {"max_latency_ms": limit_ms, "sweet_spot": spot}
+        sweep = result.sweep
+        assert sweep is not None  # only a sweep shows the limit
+        spot = sweet_spot(sweep["points"], limit_ms)
+        sentence = lab_words.sweep_sentence(sweep, limit_ms, spot)
+        configuration = sweep | {"max_latency_ms": limit_ms, "sweet_spot": spot}
         path = str(lab_exports.result_json("whisker-sweep.json", configuration)) if spot else None
         return (
-            lab_markup.sweep_html(sentence, result.sweep["cancelled"]),
-            lab_charts.sweep_chart(result.sweep, limit_ms, spot),
+            lab_markup.sweep_html(sentence, sweep["cancelled"]),
+            lab_charts.sweep_chart(sweep, limit_ms, spot),
             gr.update(value=path, interactive=spot is not None),
         )

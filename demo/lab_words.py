@@ -83,7 +83,7 @@ def circumstances(benchmark: Mapping) -> str:
     )
 
 
-def sweep_sentence(sweep: Mapping, limit_ms: float | None, spot: Mapping | None) -> str:
+def sweep_sentence(sweep: Mapping, limit_ms: float | None, spot: dict | None) -> str:
     """The setting to take within a limit of latency, or that there is none.
 
     Args:
@@ -93,6 +93,7 @@ def sweep_sentence(sweep: Mapping, limit_ms: float | None, spot: Mapping | None)
     """
     name, points = label(sweep["backend"]), sweep["points"]
     if spot is None:
+        assert limit_ms is not None  # without a limit one of the settings is the best
         quickest = min(point["latency_ms"]["p90"] for point in points)
         return (
             f"No setting of {name} answers nine calls in ten within {milliseconds(limit_ms)}; "

@@ -60,7 +60,8 @@ def build(lanes: Lanes) -> None:
                 apply_default_css=False,
             )  # fmt: skip
     chosen = [left, right, effect, color, steady]
-    gr.on([each.change for each in chosen], None, chosen, js=CHOOSE, api_visibility="private")
+    changes = [left.change, right.change, effect.change, color.change, steady.change]
+    gr.on(changes, None, chosen, js=CHOOSE, api_visibility="private")
     effect.change(None, effect, js=SHOW_WHAT_APPLIES, api_visibility="private")
     background.change(None, background, js=SET_BACKGROUND, api_visibility="private")
 

@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import json
 import struct
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -68,7 +69,7 @@ class Outbox:
         self._said, self._answer = [], None
         return said, answer
 
-    def _put(self, change) -> None:
+    def _put(self, change: Callable[[], object]) -> None:
         def put() -> None:
             change()
             self._something.set()

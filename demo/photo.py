@@ -1,7 +1,9 @@
 """The Photo tab: a picture on the left, what two backends see in it on the right."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -62,7 +64,13 @@ class PhotoHandlers:
         self.lanes = lanes
 
     @plainly
-    def compare(self, photo: str | None, left: str = LEFT, right: str = RIGHT, progress=None) -> CompareResult:
+    def compare(
+        self,
+        photo: str | None,
+        left: str = LEFT,
+        right: str = RIGHT,
+        progress: Callable[[float, str], None] | None = None,
+    ) -> CompareResult:
         """Segments a photo with two backends and times all of them.
 
         Args:
@@ -185,11 +193,16 @@ def build(lanes: Lanes) -> None:
             with gr.Accordion("The same from code", open=False):
                 gr.Markdown(CODE)
 
-    def compare(photo, left, right, progress=gr.Progress()):  # noqa: B008 (Gradio finds it by its default)
+    def compare(
+        photo: str | None,
+        left: str,
+        right: str,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio finds it by its default)
+    ) -> CompareResult:
         return handlers.compare(photo, left, right, lambda share, what: progress(share, desc=what))
 
     compare.__doc__ = PhotoHandlers.compare.__doc__
-    one_at_a_time = {"concurrency_limit": 1, "concurrency_id": "cpu"}
+    one_at_a_time: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "cpu"}
     compared = gr.on(
         [picture.change, left.change, right.change],
         compare,

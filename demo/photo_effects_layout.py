@@ -1,5 +1,7 @@
 """Lays out what a photo is good for, and connects it: effects, downloads, each pet apart."""
 
+from typing import Any
+
 import gradio as gr
 from gradio.events import Dependency
 
@@ -14,7 +16,7 @@ USES = {"color": ("cutout", "sticker"), "background": ("replace",), "blur": ("bl
 MAX_BLUR = 6  # percent of the longer side; more looks no different
 # What is written when it is asked for is downloaded by pressing a button out of sight.
 PRESS = "() => new Promise(done => setTimeout(done, 150)).then(() => document.querySelector('#prepared').click())"
-QUIET = {"api_visibility": "private", "show_progress": "hidden"}
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 class PhotoEffects:
@@ -36,7 +38,8 @@ class PhotoEffects:
         """
         self._photo = [picture, backend]
         gr.HTML("<h3>Use it</h3>", elem_classes="use-it", padding=False)
-        effect, options = self._choose()
+        effect, color, background, blur = self._choose()
+        options = [color, background, blur]
         self._choices = [*self._photo, effect, *options]
         self._note = gr.HTML(elem_id="effect-note", padding=False)
         self._shown = gr.Image(
@@ -50,9 +53,9 @@ class PhotoEffects:
             visible=False, elem_id="pets", buttons=["download", "fullscreen"],
         )  # fmt: skip
         effect.change(show_options, [effect], options, queue=False, **QUIET)
-        self._connect(effect, *options)
+        self._connect(effect, color, background, blur)
 
-    def _choose(self) -> tuple[gr.Radio, list[gr.components.Component]]:
+    def _choose(self) -> tuple[gr.Radio, gr.ColorPicker, gr.Image, gr.Slider]:
         """The effect, and its options in the order in which the handlers take them; one is seen at a time."""
         effect = gr.Radio(
             [(each.label, name) for name, each in EFFECTS.items()], value=FIRST, show_label=False, container=False,
@@ -66,7 +69,7 @@ class PhotoEffects:
         blur = gr.Slider(
             0.2, MAX_BLUR, DEFAULTS.blur * 100, step=0.2, label="Blur, % of the longer side", elem_id="effect-blur"
         )
-        return effect, [color, background, blur]
+        return effect, color, background, blur
 
     def _build_downloads(self) -> None:
         with gr.Row():
@@ -85,7 +88,7 @@ class PhotoEffects:
         self._prepared = gr.DownloadButton(visible="hidden", elem_id="prepared")
 
     def _connect(self, effect: gr.Radio, color: gr.ColorPicker, background: gr.Image, blur: gr.Slider) -> None:
-        one_at_a_time = {"concurrency_limit": 1, "concurrency_id": "cpu"}
+        one_at_a_time: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "cpu"}
         gr.on(
             [effect.change, color.change, background.change, blur.release],
             self._handlers.effect,
@@ -104,11 +107,11 @@ class PhotoEffects:
                 handler, inputs, [self._prepared], api_name=handler.__name__, show_progress_on=[button], **one_at_a_time
             ).success(None, js=PRESS, api_visibility="private")
         with gr.Column(visible=False):
-            for name, handler, outputs in (
+            for name, work, outputs in (
                 ("export", self._handlers.export, self._exports),
                 ("pets", self._handlers.pets, [self._pets]),
             ):
-                gr.Button().click(handler, self._photo, outputs, api_name=name, **one_at_a_time)
+                gr.Button().click(work, self._photo, outputs, api_name=name, **one_at_a_time)
 
     def follow(self, compared: Dependency) -> None:
         """Shows all of it anew after a comparison, which need not wait for it.
@@ -116,7 +119,7 @@ class PhotoEffects:
         Args:
             compared: what writes `cutout`, `mask` and `figures`.
         """
-        settings = {"concurrency_limit": 1, "concurrency_id": "cpu", **QUIET}
+        settings: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "cpu", **QUIET}
         needing = [self.cutout, self._file, self._sticker, *self._exports]
         compared.success(self._offer, [self.cutout], needing, queue=False, **QUIET)
         shown = compared.success(self._handlers.effect, self._choices, [self._shown, self._note], **settings)

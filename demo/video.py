@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import plotly.graph_objects as go
@@ -64,7 +65,7 @@ class VideoHandlers(ViewerRuns):
         except InputError as error:
             return video_markup.refused_html(str(error)), False
 
-    def render(self, viewer: str, *choices: object) -> Iterator[tuple[str, Rendered | None]]:
+    def render(self, viewer: str, *choices: Any) -> Iterator[tuple[str, Rendered | None]]:
         """Runs until the end, or until its viewer cancels it; closing the generator kills what runs.
 
         Args:
@@ -164,22 +165,22 @@ def build(lanes: Lanes, program: Sequence[str] = PROGRAM) -> None:
                 outputs = show_results()
     rendered = gr.State()
 
-    def describe(path):
+    def describe(path: str | None) -> tuple[str, dict]:
         said, is_good = handlers.describe_clip(path)
         return said, gr.update(interactive=is_good)
 
-    def render(request: gr.Request, *chosen):
+    def render(request: gr.Request, *chosen: Any) -> Iterator[tuple[str, Rendered | None]]:
         yield from handlers.render(str(request.session_hash), *chosen)
 
-    def line_up(request: gr.Request):
+    def line_up(request: gr.Request) -> tuple[dict, dict, str]:
         handlers.line_up(str(request.session_hash))
         return gr.update(interactive=False), gr.update(interactive=True), video_markup.WAITING
 
-    def cancel(request: gr.Request):
+    def cancel(request: gr.Request) -> dict:
         handlers.cancel(str(request.session_hash))
         return gr.update(interactive=False)
 
-    quick = {"api_visibility": "private", "show_progress": "hidden"}
+    quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     example.click(draw_example, None, [clip], api_visibility="private", show_progress_on=[words])
     clip.change(describe, [clip], [words, start], **quick)
     ran = start.click(line_up, None, [start, stop, progress], queue=False, **quick).then(
@@ -241,11 +242,11 @@ def choose_look(lanes: Lanes) -> list[gr.components.Component]:
     blur = gr.Slider(0.5, 10, 2, step=0.5, label="Blur, % of the longer side", visible=False, elem_id="video-blur")
     edge = gr.Radio([(text, name) for name, text in EDGES.items()], value="fast", label="Edge", visible=False)
 
-    def fit_to(effect: str):
+    def fit_to(effect: str) -> list[dict]:
         wanted = (effect in ("cutout", "sticker"), effect == "replace", effect == "blur", effect != "overlay")
         return [gr.update(visible=each) for each in wanted]
 
-    quick = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+    quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
     effect.change(fit_to, [effect], [color, background, blur, edge], **quick)
     return [backend, compare, effect, color, background, blur, edge]
 
