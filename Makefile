@@ -4,15 +4,18 @@
 # make lint    style and types
 # make numbers measures this machine (about ten minutes) and writes its figures into the README and the card
 # make soak    the same of the Live tab: twenty minutes with headless Chromium
+# make space   build/space, the folder that a Space of Hugging Face starts from; HARDWARE=zerogpu for ZeroGPU,
+#              REPO=user/name to upload it (docs/hosting.md)
 #
 # VENV may live outside the checkout: make test VENV=/some/folder
 
 VENV ?= .venv
 PYTHON ?= python3
+HARDWARE ?= cpu
 BIN = $(VENV)/bin
 WORKERS = --numprocesses 2 --dist loadgroup
 
-.PHONY: demo check test lint numbers soak clean
+.PHONY: demo check test lint numbers soak space clean
 
 demo: $(VENV)/requirements.stamp
 	$(BIN)/python app.py
@@ -36,6 +39,9 @@ numbers: $(VENV)/requirements.stamp $(VENV)/rivals
 soak: $(VENV)/requirements-dev.stamp
 	$(BIN)/python benchmarks/publish.py --only soak --only soak_two
 
+space: $(VENV)/requirements.stamp
+	$(BIN)/python -m tools.space --hardware $(HARDWARE) $(if $(REPO),--repo $(REPO))
+
 # Intel's ModelAPI, to be measured against; by itself, since it asks for an older OpenCV than the pins.
 $(VENV)/rivals: $(VENV)/requirements.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $@ openvino-model-api==0.4.7
@@ -47,4 +53,4 @@ $(VENV)/%.stamp: %.txt requirements.txt
 	touch $@
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache
+	rm -rf .venv build .pytest_cache .ruff_cache .mypy_cache

@@ -35,10 +35,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         model = Model.open(args.model)
         tuned, options = read_configuration(args.config) if args.config else (None, DEFAULT_BACKEND_OPTIONS)
+        hosting.prepare()
     except EngineError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    hosting.prepare()
 
     def open_segmenter(backend: str) -> Segmenter:
         # A viewer has one photo at a time, whatever batch the sweep liked best.
