@@ -1,0 +1,1 @@
+"""Programs around the project: what is published and shown of it."""
