@@ -1,7 +1,8 @@
 # make demo    the page on http://127.0.0.1:7860
 # make test    all tests
 # make lint    style and types
-# make numbers measures this machine (about ten minutes) and writes its figures into the README and the card
+# make numbers measures this machine (about ten minutes) and writes its figures into the README, docs/ and the cards
+# make pictures takes the screenshots in docs/ anew: two minutes with headless Chromium
 # make soak    the same of the Live tab: twenty minutes with headless Chromium
 #
 # VENV may live outside the checkout: make test VENV=/some/folder
@@ -10,7 +11,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN = $(VENV)/bin
 
-.PHONY: demo test lint numbers soak clean
+.PHONY: demo test lint numbers pictures soak clean
 
 demo: $(VENV)/requirements.stamp
 	$(BIN)/python app.py
@@ -25,6 +26,9 @@ lint: $(VENV)/requirements-dev.stamp
 
 numbers: $(VENV)/requirements.stamp $(VENV)/rivals
 	$(BIN)/python benchmarks/publish.py
+
+pictures: $(VENV)/requirements-dev.stamp
+	$(BIN)/python -m tools.pictures
 
 soak: $(VENV)/requirements-dev.stamp
 	$(BIN)/python benchmarks/publish.py --only soak --only soak_two
