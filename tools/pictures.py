@@ -23,6 +23,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import Image, ImageColor
 
 from demo.looks import LOOKS
@@ -181,12 +182,19 @@ def write(path: Path, png: bytes) -> None:
 
 
 def with_palette(picture: Image.Image) -> Image.Image:
-    """An RGB picture with `COLORS` colours, dithered. White and a backend's thin line keep their own."""
-    kept = ["#FFFFFF", *(color for _, color in LOOKS.values())]
+    """An RGB picture with `COLORS` colours, dithered. White and the backends' colours stay exactly what they are."""
+    kept = [ImageColor.getrgb(color) for color in ("#FFFFFF", *(color for _, color in LOOKS.values()))]
     common = picture.quantize(COLORS - len(kept), kmeans=1).getpalette()
     palette = Image.new("P", (1, 1))
-    palette.putpalette([channel for color in kept for channel in ImageColor.getrgb(color)] + common)
-    return picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+    palette.putpalette([channel for color in kept for channel in color] + common)
+    small = picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+    # Pillow looks a colour up coarsely: of two that are nearly the same it may take the other one.
+    indices, pixels = np.array(small), np.asarray(picture)
+    for index, color in enumerate(kept):
+        indices[(pixels == color).all(axis=2)] = index
+    exact = Image.fromarray(indices, "P")
+    exact.putpalette(small.getpalette())
+    return exact
 
 
 if __name__ == "__main__":
