@@ -2,7 +2,8 @@
 # make check   style, types and the quick tests: a minute, before every commit
 # make test    all tests
 # make lint    style and types
-# make numbers measures this machine (about ten minutes) and writes its figures into the README and the card
+# make numbers measures this machine (about ten minutes) and writes its figures into the README, docs/ and the cards
+# make pictures takes the screenshots in docs/ anew: two minutes with headless Chromium
 # make soak    the same of the Live tab: twenty minutes with headless Chromium
 # make space   build/space, the folder that a Space of Hugging Face starts from; HARDWARE=zerogpu for ZeroGPU,
 #              REPO=user/name to upload it (docs/hosting.md)
@@ -15,7 +16,7 @@ HARDWARE ?= cpu
 BIN = $(VENV)/bin
 WORKERS = --numprocesses 2 --dist loadgroup
 
-.PHONY: demo check test lint numbers soak space clean
+.PHONY: demo check test lint numbers pictures soak space clean
 
 demo: $(VENV)/requirements.stamp
 	$(BIN)/python app.py
@@ -35,6 +36,9 @@ lint: $(VENV)/requirements-dev.stamp
 
 numbers: $(VENV)/requirements.stamp $(VENV)/rivals
 	$(BIN)/python benchmarks/publish.py
+
+pictures: $(VENV)/requirements-dev.stamp
+	$(BIN)/python -m tools.pictures
 
 soak: $(VENV)/requirements-dev.stamp
 	$(BIN)/python benchmarks/publish.py --only soak --only soak_two

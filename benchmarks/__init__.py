@@ -1,1 +1,1 @@
-"""The scripts behind the figures of the README."""
+"""The scripts behind the figures of the README and of docs/."""

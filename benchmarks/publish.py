@@ -1,10 +1,11 @@
-"""Measures this machine and writes every figure of speed into the README and the models' cards: `make numbers`.
+"""Measures this machine and writes every figure into the README, docs/ and the models' cards: `make numbers`.
 
     python benchmarks/publish.py             measures (about ten minutes), keeps the results, writes
     python benchmarks/publish.py --render    writes again from the results that are kept
 
-The results of a machine are benchmarks/results/MACHINE.json, the whole output of the commands below. In a text, what
-stands between `<!-- numbers:NAME -->` and `<!-- /numbers:NAME -->` is replaced; nothing there is typed by hand.
+The results of a machine are benchmarks/results/MACHINE.json, the whole output of the commands below. In the README and
+in docs/*.md, what stands between `<!-- numbers:NAME -->` and `<!-- /numbers:NAME -->` is replaced; nothing there is
+typed by hand.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +30,9 @@ from engine.score_table import committed_models  # noqa: E402
 from engine.spec import Model  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results"
-README = ROOT / "README.md"
+# What is filled: blocks may stand in any of them.
+TEXTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+BLOCK = re.compile(r"<!-- numbers:(?P<name>\w+) -->\n.*?<!-- /numbers:(?P=name) -->", re.DOTALL)
 ALL = "torch,torch-compile,torch-bf16,torchscript,onnxruntime,openvino-fp32,openvino-int8"
 PHOTO = "demo/examples/cat.jpg"
 # Name -> the command, less `--json FILE`.
@@ -59,17 +63,31 @@ def main() -> None:
     args = parser.parse_args()
     if not args.render:
         measure(args.only or list(COMMANDS))
+    latest, others = kept_results()
+    write(TEXTS, blocks(latest, others))
+    for model, name in tables.TIMED_BY.items():
+        if name in latest:
+            write_card(model, name, latest)
+
+
+def kept_results() -> tuple[dict, list[dict]]:
+    """The results of the machine that was measured last, and those of the others.
+
+    Raises:
+        SystemExit: nothing was measured yet.
+    """
     kept = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))]
     results = [result for result in kept if "benchmark" in result]
     if not results:
         raise SystemExit("error: benchmarks/results holds no benchmark yet. Run `make numbers` first.")
     latest = max(results, key=lambda result: result["date"])
-    others = [result for result in results if result is not latest]
+    return latest, [result for result in results if result is not latest]
+
+
+def blocks(latest: dict, others: list[dict]) -> dict[str, str]:
+    """The text of each block, by name, from what is committed."""
     specs = [Model.open(name).spec for name in committed_models()]
-    write(README, tables.blocks(specs, latest, others, json.loads(SMOOTHING.read_text())))
-    for model, name in tables.TIMED_BY.items():
-        if name in latest:
-            write_card(model, name, latest)
+    return tables.blocks(specs, latest, others, json.loads(SMOOTHING.read_text()))
 
 
 def measure(names: list[str]) -> None:
@@ -123,25 +141,36 @@ def slug(machine: dict) -> str:
     return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
 
 
-def write(path: Path, blocks: dict[str, str]) -> None:
-    """Replaces each named block of a text.
+def write(paths: Sequence[Path], blocks: Mapping[str, str]) -> None:
+    """Fills the named blocks of some texts; each block stands in one of them at least.
 
     Raises:
-        SystemExit: the text lacks a block.
+        SystemExit: no text has a block, or a text has one that nobody fills; nothing was written.
     """
-    text = path.read_text()
-    for name, block in blocks.items():
-        pattern = re.compile(rf"(<!-- numbers:{name} -->\n).*?(<!-- /numbers:{name} -->)", re.DOTALL)
-        if not pattern.search(text):
-            raise SystemExit(f"error: {path.name} has no block {name}. Put its two comments back.")
+    texts = {path: path.read_text() for path in paths}
+    named = {name: path.name for path, text in texts.items() for name in BLOCK.findall(text)}
+    if missing := sorted(set(blocks) - set(named)):
+        raise SystemExit(f"error: no text has a block {missing[0]}. Put its two comments back.")
+    if unknown := sorted(set(named) - set(blocks)):
+        raise SystemExit(
+            f"error: {named[unknown[0]]} has a block {unknown[0]}, which nothing fills. Known: {', '.join(blocks)}."
+        )
+    filled = {path: fill(text, blocks) for path, text in texts.items()}
+    for path, text in filled.items():
+        if text != texts[path]:
+            with write_aside(path) as partial:
+                partial.write_text(text)
+            print(f"wrote {path.name}")
 
-        def filled(match: re.Match[str], block: str = block) -> str:
-            return f"{match[1]}{block}\n{match[2]}"
 
-        text = pattern.sub(filled, text)
-    with write_aside(path) as partial:
-        partial.write_text(text)
-    print(f"wrote {path.name}")
+def fill(text: str, blocks: Mapping[str, str]) -> str:
+    """A text with what stands between the comments of its blocks replaced."""
+
+    def filled(match: re.Match) -> str:
+        name = match["name"]
+        return f"<!-- numbers:{name} -->\n{blocks[name]}\n<!-- /numbers:{name} -->"
+
+    return BLOCK.sub(filled, text)
 
 
 def write_card(name: str, command: str, result: dict) -> None:

@@ -1,6 +1,6 @@
-"""What each committed model makes of pictures that may be shown: the strip in the README.
+"""What each committed model makes of pictures that may be shown: the strip in docs/accuracy.md.
 
-    python benchmarks/samples.py docs/samples.jpg
+    python benchmarks/samples.py docs/samples.jpg    # `make pictures` does it as well
 
 The pictures are scikit-image's cat and cup of coffee (both in the public domain, demo/examples) and what can be made of
 them. A row a model, on the default backend (INT8): masks as the page draws them, and how much is cat and dog.
@@ -69,8 +69,12 @@ def strip() -> Image.Image:
     return sheet
 
 
-if __name__ == "__main__":
-    path = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/samples.jpg")
+def write(path: Path) -> None:
+    """Writes the strip as a JPEG."""
     with write_aside(path) as partial:
         strip().save(partial, "JPEG", quality=88, subsampling=0)
     print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/samples.jpg"))

@@ -1,9 +1,10 @@
-"""The figures of the README as Markdown: results in, text out."""
+"""The figures of the README and of docs/ as Markdown: results in, text out."""
 
 from typing import Any
 
 from benchmarks.accuracy_goals import accuracy_goal_table, yes
 from engine.backends import FP32_BACKEND, INT8_BACKEND
+from engine.score_table import INT8_IR
 from engine.spec import ModelSpec
 from engine.video.smoothing import STRENGTH
 from train.cards.score_text import score_table
@@ -23,7 +24,7 @@ SAME_MASKS = 0.98  # share of the pixels; ModelAPI takes the likeliest of four c
 
 
 def blocks(specs: list[ModelSpec], result: dict, others: list[dict], smoothing: list[dict]) -> dict[str, str]:
-    """The text of each block of the README, by name.
+    """The text of each block of the README and of docs/, by name.
 
     Args:
         specs: of the models, for their scores.
@@ -32,6 +33,7 @@ def blocks(specs: list[ModelSpec], result: dict, others: list[dict], smoothing: 
         smoothing: what `benchmarks/smoothing.py` keeps.
     """
     return {
+        "headline": headline_block(specs, result),
         "machine": machine_block(result),
         "scores": score_table(specs),
         "accuracy_goals": accuracy_goal_table(specs),
@@ -111,6 +113,52 @@ def backend_table(benchmark: dict) -> str:
     return "\n".join(rows)
 
 
+def headline_block(specs: list[ModelSpec], result: dict) -> str:
+    """What somebody with a minute wants to know: what INT8 buys and what it costs, a row a model."""
+    rows = [
+        "| model | INT8 | masks a second | against eager PyTorch | against OpenVINO FP32 | binary IoU "
+        "| INT8 costs, points |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    notes = [
+        f"On {machine_words(result['machine'])}; in brackets 95 % intervals. Scores are of the test split of "
+        "Oxford-IIIT Pet; what INT8 costs is binary IoU against FP32."
+    ]
+    for spec in specs:
+        times = result.get(TIMED_BY.get(spec.name))
+        speed = "not measured on this machine yet: `make numbers` | | |"
+        if times:
+            entry = times["backends"][INT8_BACKEND]
+            ratios = [ratio_text(times["ratios"][f"{name}/{INT8_BACKEND}"]) for name in ("torch", FP32_BACKEND)]
+            speed = f"{entry['latency_ms']['median']:.1f} ms | {entry['throughput_fps']:.0f} | {' | '.join(ratios)}"
+            notes += timed_before(times["model"], spec)
+        iou = spec.artefacts[INT8_IR].metrics["binary"]["dataset_iou"]
+        rows.append(f"| {spec.name} {spec.version} | {speed} | {iou:.4f} | {cost_text(spec)} |")
+    return "\n".join([*rows, "", " ".join(notes)])
+
+
+def timed_before(timed: dict, spec: ModelSpec) -> list[str]:
+    """A sentence where another version of the model was timed than the one that is committed."""
+    if timed["version"] == spec.version:
+        return []
+    then = (list(timed["size_hw"]), timed["parameters"], timed["gmacs"])
+    now = (list(spec.size_hw), spec.network["parameters"], spec.network["gmacs"])
+    network = "the same network with other weights" if then == now else "another network: `make numbers`"
+    return [f"{spec.name} was timed as {timed['version']}, {network}."]
+
+
+def cost_text(spec: ModelSpec) -> str:
+    """ "0.03 [-0.02, 0.07]": the points of binary IoU that INT8 loses against FP32; below 0 where it gains."""
+    change = spec.evaluation["int8_minus_fp32"]["binary.dataset_iou"]
+    low, high = sorted(-100 * end for end in change["ci95"])
+    return f"{plain(-100 * change['difference'])} [{plain(low)}, {plain(high)}]"
+
+
+def plain(points: float) -> str:
+    """Two decimals, and 0.00 without a sign."""
+    return f"{round(points, 2) + 0.0:.2f}"
+
+
 def size_table(specs: list[ModelSpec], result: dict) -> str:
     """What a model costs beside what it gets right, in INT8."""
     rows = [
@@ -124,7 +172,7 @@ def size_table(specs: list[ModelSpec], result: dict) -> str:
             entry = times["backends"][INT8_BACKEND]
             ratio = ratio_text(times["ratios"][f"{FP32_BACKEND}/{INT8_BACKEND}"])
             cost = f"| {entry['latency_ms']['median']:.1f} ms | {entry['throughput_fps']:.0f} | {ratio} |"
-        iou = spec.artefacts["openvino-int8.xml"].metrics["binary"]["dataset_iou"]
+        iou = spec.artefacts[INT8_IR].metrics["binary"]["dataset_iou"]
         millions, gmacs = spec.network["parameters"] / 1e6, spec.network["gmacs"]
         rows.append(f"| {spec.name} | {millions:.2f} M | {gmacs:.2f} G | {iou:.4f} {cost}")
     return "\n".join(rows)

@@ -1,6 +1,7 @@
-"""The README's figures are those of the kept results, and a goal counts as reached only where it is."""
+"""The figures of README and docs/ are those of the kept results, and a goal counts as reached only where it is."""
 
-import json
+import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -96,19 +97,35 @@ def test_the_engine_may_cost_five_percent(cost, reached):
     assert goal(table, "the engine's cost over benchmark_app, stream")[-1] == reached
 
 
-def test_a_block_is_replaced_and_the_rest_is_kept(tmp_path):
-    path = tmp_path / "README.md"
-    path.write_text("before\n<!-- numbers:speed -->\nold\n<!-- /numbers:speed -->\nafter\n")
-    publish.write(path, {"speed": "new"})
-    assert path.read_text() == "before\n<!-- numbers:speed -->\nnew\n<!-- /numbers:speed -->\nafter\n"
+def test_blocks_are_replaced_in_any_text_and_the_rest_is_kept(tmp_path):
+    readme, speed = tmp_path / "README.md", tmp_path / "speed.md"
+    readme.write_text("before\n<!-- numbers:short -->\nold\n<!-- /numbers:short -->\nafter\n")
+    speed.write_text("<!-- numbers:long -->\n<!-- /numbers:long -->\n<!-- numbers:short -->\n<!-- /numbers:short -->\n")
+    publish.write([readme, speed], {"short": "1 ms", "long": "1 ms\n2 ms"})
+    assert readme.read_text() == "before\n<!-- numbers:short -->\n1 ms\n<!-- /numbers:short -->\nafter\n"
+    assert speed.read_text() == (
+        "<!-- numbers:long -->\n1 ms\n2 ms\n<!-- /numbers:long -->\n"
+        "<!-- numbers:short -->\n1 ms\n<!-- /numbers:short -->\n"
+    )
 
 
-def test_a_text_without_the_block_is_refused_and_kept(tmp_path):
+@pytest.mark.parametrize(
+    ("text", "trouble"),
+    [
+        ("nothing to fill", "no text has a block speed"),
+        ("<!-- numbers:speed -->\nwithout an end", "no text has a block speed"),
+        (
+            "<!-- numbers:speed -->\n<!-- /numbers:speed -->\n<!-- numbers:sped -->\n<!-- /numbers:sped -->\n",
+            "README.md has a block sped, which nothing fills. Known: speed.",
+        ),
+    ],
+)
+def test_a_block_without_a_place_or_a_place_without_a_block_is_refused_and_nothing_is_written(tmp_path, text, trouble):
     path = tmp_path / "README.md"
-    path.write_text("nothing to fill")
-    with pytest.raises(SystemExit, match=r"README.md has no block speed"):
-        publish.write(path, {"speed": "new"})
-    assert path.read_text() == "nothing to fill"
+    path.write_text(text)
+    with pytest.raises(SystemExit, match=re.escape(trouble)):
+        publish.write([path], {"speed": "new"})
+    assert path.read_text() == text
 
 
 def test_a_machine_has_a_file_of_its_own():
@@ -117,15 +134,61 @@ def test_a_machine_has_a_file_of_its_own():
     assert publish.slug({"cpu": "Drawn (R) CPU", "cpu_id": None, "cores": 1}) == "drawn-r-cpu-1-cores"
 
 
-def test_the_readme_holds_the_figures_of_the_kept_results():
-    results = [json.loads(path.read_text()) for path in sorted(publish.RESULTS.glob("*.json"))]
-    latest = max(results, key=lambda each: each["date"])
-    text = publish.README.read_text()
-    others = [each for each in results if each is not latest]
-    smoothing = json.loads(publish.SMOOTHING.read_text())
-    specs = [Model.open(name).spec for name in committed_models()]
-    for name, block in tables.blocks(specs, latest, others, smoothing).items():
-        assert f"<!-- numbers:{name} -->\n{block}\n<!-- /numbers:{name} -->" in text
+def test_the_texts_hold_the_figures_of_the_kept_results():
+    blocks = publish.blocks(*publish.kept_results())
+    assert {name for path in publish.TEXTS for name in publish.BLOCK.findall(path.read_text())} == set(blocks)
+    for path in publish.TEXTS:
+        text = path.read_text()
+        assert publish.fill(text, blocks) == text, f"{path.name} is stale: python benchmarks/publish.py --render"
+
+
+def test_the_headline_says_what_int8_buys_and_what_it_costs():
+    def spec(name: str, version: str, iou: float, difference: float, low: float, high: float):
+        return SimpleNamespace(
+            name=name,
+            version=version,
+            size_hw=(96, 128),
+            network={"parameters": 1000, "gmacs": 0.5},
+            artefacts={"openvino-int8.xml": SimpleNamespace(metrics={"binary": {"dataset_iou": iou}})},
+            evaluation={"int8_minus_fp32": {"binary.dataset_iou": {"difference": difference, "ci95": [low, high]}}},
+        )
+
+    timed = {
+        "model": {"version": "1.0.0", "size_hw": [96, 128], "parameters": 1000, "gmacs": 0.5},
+        "backends": {"openvino-int8": {"latency_ms": {"median": 5.04}, "throughput_fps": 201.4}},
+        "ratios": {
+            "torch/openvino-int8": result(4.2, 4.0, 4.4),
+            "openvino-fp32/openvino-int8": result(1.06, 0.9, 1.2, "no significant difference"),
+        },
+    }
+    machine = {"cpu": "Drawn CPU", "cpu_id": None, "cores": 1, "instruction_sets": ["AVX2"]}
+    specs = [
+        # -0.0003 of a share are 0.03 points lost; the ends of the interval change places: -0.0007 is the most lost.
+        spec("fastsegnet", "1.0.0", 0.9, -0.0003, -0.0007, 0.0002),
+        # A gain of 0.00004 rounds to nothing lost, without a sign.
+        spec("fastsegnet-large", "1.1.0", 0.92346, 0.00004, -0.0001, 0.001),
+    ]
+    # Another version was timed, of the same size, parameters and multiply-adds.
+    block = tables.headline_block(specs, {"machine": machine, "benchmark": timed, "large": timed})
+    assert block.splitlines() == [
+        "| model | INT8 | masks a second | against eager PyTorch | against OpenVINO FP32 | binary IoU "
+        "| INT8 costs, points |",
+        "|---|---|---|---|---|---|---|",
+        "| fastsegnet 1.0.0 | 5.0 ms | 201 | 4.2x [4.0, 4.4] | 1.1x [0.9, 1.2], no significant difference | 0.9000 "
+        "| 0.03 [-0.02, 0.07] |",
+        "| fastsegnet-large 1.1.0 | 5.0 ms | 201 | 4.2x [4.0, 4.4] | 1.1x [0.9, 1.2], no significant difference "
+        "| 0.9235 | 0.00 [-0.10, 0.01] |",
+        "",
+        "On Drawn CPU, 1 core, AVX2; in brackets 95 % intervals. Scores are of the test split of Oxford-IIIT Pet; what "
+        "INT8 costs is binary IoU against FP32. fastsegnet-large was timed as 1.0.0, the same network with other "
+        "weights.",
+    ]
+    specs[1].network["parameters"] = 1001
+    assert "timed as 1.0.0, another network" in tables.headline_block(
+        specs, {"machine": machine, "benchmark": timed, "large": timed}
+    )
+    missing = tables.headline_block(specs, {"machine": machine, "benchmark": timed})
+    assert "| fastsegnet-large 1.1.0 | not measured on this machine yet: `make numbers` | | | | 0.9235 |" in missing
 
 
 def test_a_live_table_tells_both_runs_and_what_was_missed():

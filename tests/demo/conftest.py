@@ -1,34 +1,21 @@
 """The page, started as a user starts it and seen in headless Chromium, and lanes without a network."""
 
 import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from camera_clip import CHROMIUM, camera_flags, write_clip
 
 from demo.lanes import Lanes
 from engine.backends.fake import FakeBackend
 from engine.errors import BackendUnavailableError
 from engine.segmenter import Segmenter
 from engine.spec import Model, ModelSpec
+from tools.camera_clip import write_clip
+from tools.chromium import CHROMIUM, camera_flags
+from tools.running_page import running_page
 
 ROOT = Path(__file__).resolve().parents[2]
 OPENS_WITHIN_MS = 60_000
-
-
-@dataclass(frozen=True)
-class RunningPage:
-    """A page that answers: its address, its process, the seconds it took to answer."""
-
-    url: str
-    process: subprocess.Popen
-    seconds: float
 
 
 @pytest.fixture(scope="session")
@@ -59,41 +46,10 @@ def lanes_without_torch(spec: ModelSpec) -> Lanes:
     return Lanes(spec, open_segmenter)
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 @pytest.fixture(scope="session")
 def page(tmp_path_factory: pytest.TempPathFactory):
-    """`python app.py` on a free port of the loopback interface, stopped at the end by its process id."""
-    port = free_port()
-    log = tmp_path_factory.mktemp("page") / "log.txt"
-    environment = {
-        **os.environ,
-        "GRADIO_SERVER_PORT": str(port),
-        "GRADIO_TEMP_DIR": str(tmp_path_factory.mktemp("gradio")),
-        "TMPDIR": str(tmp_path_factory.mktemp("tmp")),  # the turn to measure is kept there: another page's is not ours
-    }
-    started = time.perf_counter()
-    with log.open("w") as output:
-        process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=output, stderr=output)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        while True:
-            try:
-                with urllib.request.urlopen(url, timeout=5) as answer:
-                    assert answer.status == 200
-                break
-            except OSError:
-                assert process.poll() is None, log.read_text()
-                assert time.perf_counter() - started < 120, log.read_text()
-                time.sleep(0.1)
-        yield RunningPage(url, process, time.perf_counter() - started)
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
+    with running_page(tmp_path_factory.mktemp("page")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,10 @@ from statistics import median
 import cv2
 import numpy as np
 import pytest
-from camera_clip import FRAMES, OUTSIDE, read_code
 from live_tab import ANSWER_MS, KEEP_STREAMS, REFUSE, arrives, begin, frame, frames_pass, stays_within_the_window
 from PIL import Image
+
+from tools.camera_clip import FRAMES, OUTSIDE, read_code
 
 AT_LEAST_FPS = 10  # on a machine that does other things as well; a quiet one with two cores shows 25 to 30
 WATCHED_S = 6

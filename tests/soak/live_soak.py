@@ -9,13 +9,9 @@ status 1 where a goal is missed. Everything it starts it stops, also on Ctrl-C. 
 import argparse
 import contextlib
 import json
-import os
 import signal
-import socket
-import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean, median
@@ -25,11 +21,13 @@ import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "demo")]
-from camera_clip import CHROMIUM, OUTSIDE, camera_flags, write_clip  # noqa: E402
+sys.path.insert(0, str(ROOT))
 
 from engine.segmenter import DEFAULT_MODEL  # noqa: E402
 from engine.spec import Model  # noqa: E402
+from tools.camera_clip import OUTSIDE, write_clip  # noqa: E402
+from tools.chromium import CHROMIUM, camera_flags  # noqa: E402
+from tools.running_page import running_page  # noqa: E402
 
 GOAL_FPS, GOAL_LATENCY_MS = 15.0, 150.0
 GOAL_MEMORY_GROWTH, GOAL_LATENCY_GROWTH = 0.03, 1.2
@@ -74,10 +72,10 @@ def main(argv: list[str] | None = None) -> int:
 def watch(folder: Path, seconds: float, viewers: int) -> Iterator[dict]:
     """A sample of all viewers every `STEP_S` seconds, printed as well."""
     clip = write_clip(folder / "clip.mjpeg")
-    with serving(folder) as (url, pid), sync_playwright() as driver:
+    with running_page(folder) as page, sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=camera_flags(clip))
         try:
-            tabs = [opened(browser, url) for _ in range(viewers)]
+            tabs = [opened(browser, page.url) for _ in range(viewers)]
             for tab in tabs if viewers > 1 else []:
                 tab.wait_for_selector("[data-live=viewers]:has-text('Shared with')")
             tabs[0].wait_for_timeout(WARM_UP_S * 1000)
@@ -91,38 +89,13 @@ def watch(folder: Path, seconds: float, viewers: int) -> Iterator[dict]:
                 tabs[0].wait_for_timeout(STEP_S * 1000)
                 taken = [tab.evaluate(TAKE) for tab in tabs]
                 row = {"minute": (time.monotonic() - began) / 60, **seen_by(taken, before)}
-                row |= status_of(pid) | {"page_mb": sum(heap_mb(heap) for heap in heaps)}
+                row |= status_of(page.process.pid) | {"page_mb": sum(heap_mb(heap) for heap in heaps)}
                 before = [each["now"] for each in taken]
                 print("  ".join(f"{row[name]:>10.4g}" for name in COLUMNS), flush=True)
                 yield row
         finally:
             with contextlib.suppress(Exception):  # Ctrl-C has reached the browser as well
                 browser.close()
-
-
-@contextlib.contextmanager
-def serving(folder: Path) -> Iterator[tuple[str, int]]:
-    """The page on a free port: its address and process id."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    environment = {**os.environ, "GRADIO_TEMP_DIR": str(folder / "gradio")}
-    command = [sys.executable, "app.py", "--host", "127.0.0.1", "--port", str(port)]
-    with (folder / "log.txt").open("w") as log:
-        # In a session of its own, so that Ctrl-C is for this script alone.
-        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
-    url, began = f"http://127.0.0.1:{port}", time.monotonic()
-    try:
-        while True:
-            with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5):
-                break
-            if server.poll() is not None or time.monotonic() - began > OPENS_WITHIN_S:
-                raise SystemExit(f"The page did not start:\n{(folder / 'log.txt').read_text()}")
-            time.sleep(0.2)
-        yield url, server.pid
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
 
 
 def opened(browser, url: str) -> Page:

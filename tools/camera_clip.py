@@ -6,7 +6,6 @@ JPEG and that of the answer, also at 0.4 of the size. The effects overlay, outli
 """
 
 import math
-import shutil
 from pathlib import Path
 
 import cv2
@@ -19,8 +18,7 @@ BLOCK, STRIP, MARGIN = WIDTH // BLOCKS, 40, 24  # px: width of a block, height o
 NUMBER_BITS = 9  # 300 frames
 CHECK = 31  # what is left of the number by this is there as well, in five bits
 GREY = 90
-CHROMIUM = shutil.which("chromium")
-CAT = Path(__file__).resolve().parents[2] / "demo" / "examples" / "cat.jpg"
+CAT = Path(__file__).resolve().parent.parent / "demo" / "examples" / "cat.jpg"
 
 # JavaScript, for a page whose camera plays the clip: what somebody outside sees of it. `readCode(source)` reads the bar
 # code of a video or canvas, in the middle of each block: the number, or -1 where there is none. `outside` collects
@@ -83,16 +81,6 @@ outside.watch();
 """
 
 
-def camera_flags(clip: Path) -> list[str]:
-    """How Chromium is started so that its camera plays the clip and nobody is asked."""
-    return [
-        *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-        *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-        *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
-        f"--use-file-for-fake-video-capture={clip}",
-    ]
-
-
 def bits(number: int) -> list[int]:
     """White (1) and black (0) blocks from left to right: a white and a black one, nine of the number, five to check.
 
@@ -111,23 +99,33 @@ def read_code(image: np.ndarray) -> int:
     return number if seen == bits(number) else -1
 
 
-def draw_frame(cat: np.ndarray, number: int) -> np.ndarray:
-    """A frame of the clip: uint8 (480, 640, 3) BGR. The last one leads over to the first."""
+def draw_frame(cat: np.ndarray, number: int, coded: bool = True) -> np.ndarray:
+    """A frame of the clip: uint8 (480, 640, 3) BGR. The last one leads over to the first.
+
+    Args:
+        cat: uint8 (H, W, 3) BGR.
+        number: from 0 to `FRAMES`.
+        coded: whether the bar code is below the picture; without it the picture fills the frame.
+    """
     phase = 2 * math.pi * number / FRAMES
-    height = HEIGHT - STRIP - MARGIN
+    height = HEIGHT - STRIP - MARGIN if coded else HEIGHT
     zoom = (1.25 + 0.12 * math.sin(2 * phase)) * max(WIDTH / cat.shape[1], height / cat.shape[0])
     room_x, room_y = WIDTH - zoom * cat.shape[1], height - zoom * cat.shape[0]
     left, top = room_x * (0.5 + 0.4 * math.sin(phase)), room_y * (0.5 + 0.4 * math.cos(phase))
     frame = np.full((HEIGHT, WIDTH, 3), GREY, np.uint8)
-    frame[:height] = cv2.warpAffine(cat, np.float32([[zoom, 0, left], [0, zoom, top]]), (WIDTH, height))
-    frame[-STRIP:] = np.repeat(np.array(bits(number), np.uint8) * 255, BLOCK)[None, :, None]
+    frame[:height] = cv2.warpAffine(cat, np.array([[zoom, 0, left], [0, zoom, top]], np.float32), (WIDTH, height))
+    if coded:
+        frame[-STRIP:] = np.repeat(np.array(bits(number), np.uint8) * 255, BLOCK)[None, :, None]
     return frame
 
 
-def write_clip(path: Path) -> Path:
-    """Writes the clip, ten seconds in about 15 MB."""
+def write_clip(path: Path, coded: bool = True) -> Path:
+    """Writes the clip, ten seconds in about 15 MB; `coded` as in `draw_frame`."""
     cat = cv2.imread(str(CAT))
+    assert cat is not None  # it is a part of the project
     with path.open("wb") as file:
         for number in range(FRAMES):
-            file.write(cv2.imencode(".jpg", draw_frame(cat, number), [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes())
+            file.write(
+                cv2.imencode(".jpg", draw_frame(cat, number, coded), [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
+            )
     return path
