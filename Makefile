@@ -14,6 +14,7 @@ VENV ?= .venv
 PYTHON ?= python3
 HARDWARE ?= cpu
 BIN = $(VENV)/bin
+unexport PYTHONDONTWRITEBYTECODE  # what is compiled once need not be compiled again
 WORKERS = --numprocesses 2 --dist loadgroup
 
 .PHONY: demo check test lint numbers pictures soak space clean
@@ -22,7 +23,7 @@ demo: $(VENV)/requirements.stamp
 	$(BIN)/python app.py
 
 check: lint
-	$(BIN)/python -m pytest $(WORKERS) -m "not browser and not slow and not timing"
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not browser and not slow and not timing"
 
 # What measures time runs by itself, after the rest.
 test: $(VENV)/requirements-dev.stamp

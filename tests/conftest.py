@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from engine import dataset
-from engine.backends import open_backend
+from engine.backends import DEFAULT_BACKEND_OPTIONS, Backend, BackendOptions, open_backend
 from engine.backends.fake import FakeBackend
 from engine.segmenter import Segmenter
 from engine.spec import Model
@@ -147,6 +147,23 @@ def segmenter_on(model: Model) -> Callable[[str], Segmenter]:
         return Segmenter(model.spec, FakeBackend() if backend == "fake" else open_backend(backend, model))
 
     return opened
+
+
+@pytest.fixture(scope="session")
+def opening() -> Callable[..., Backend]:
+    """`open_backend`, which opens each model once."""
+
+    @lru_cache
+    def opened(name: str, folder: Path, options: BackendOptions) -> Backend:
+        return open_backend(name, Model.open(folder), options)
+
+    return lambda name, model, options=DEFAULT_BACKEND_OPTIONS: opened(name, model.folder, options)
+
+
+@pytest.fixture
+def opened_once(monkeypatch: pytest.MonkeyPatch, opening: Callable[..., Backend]) -> None:
+    """Commands that a test runs share the models that they open."""
+    monkeypatch.setattr("engine.segmenter.open_backend", opening)
 
 
 @pytest.fixture(scope="session")

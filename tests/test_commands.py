@@ -15,6 +15,7 @@ from train import __main__ as train_program
 from train.compression.ptq import QuantizationOptions
 from train.recipe import Recipe
 
+pytestmark = pytest.mark.usefixtures("opened_once")
 COMMANDS = [
     *(pytest.param("engine", name, module, id=f"engine {name}") for name, module in engine_program.COMMANDS.items()),
     *(pytest.param("train", name, module, id=f"train {name}") for name, module in train_program.COMMANDS.items()),
@@ -58,6 +59,7 @@ def test_an_unknown_option_is_refused_in_one_line(program, name, module, capsys)
     assert f"`python -m {program} {name} --help` says more." in shown.err
 
 
+@pytest.mark.slow
 def test_training_tells_how_far_it_is_as_json_and_writes_what_came_of_it(shared_dataset, tmp_path, capsys):
     result = tmp_path / "fit.json"
     words = ["fit", "--data", shared_dataset, "--run", tmp_path / "run", "--cache", tmp_path / "cache", "--epochs", 2]

@@ -21,6 +21,12 @@ QUICK = 0.05  # seconds; seven rounds are made all the same
 PAIR = ("openvino-fp32", "openvino-int8")
 
 
+@pytest.fixture(autouse=True)
+def quiet_machine(monkeypatch):
+    """Nobody else takes the cores, and nothing waits half a second to see that."""
+    monkeypatch.setattr("engine.benchmark.busy_share", lambda: 0.0)
+
+
 @pytest.fixture
 def register(monkeypatch) -> Callable[[str, Callable[[], Backend]], None]:
     """`register("one", open)` makes a backend known for the test; `open()` gives it, as `prepare` of a runtime does."""

@@ -13,6 +13,7 @@ from engine.images import read_picture
 from engine.metrics import HEADLINES, value_at
 from engine.score_table import committed_models
 
+pytestmark = pytest.mark.usefixtures("opened_once")
 BACKEND = "openvino-fp32"
 
 

@@ -14,6 +14,7 @@ from engine.images import read_picture
 from engine.instances import instances_of
 from engine.postprocess import softmax
 
+pytestmark = pytest.mark.usefixtures("opened_once")
 BACKEND = "openvino-fp32"
 CAT = Path(__file__).resolve().parents[2] / "demo" / "examples" / "cat.jpg"
 

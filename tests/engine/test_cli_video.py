@@ -14,6 +14,7 @@ from clips import corners, make_clip, shown
 from engine.__main__ import main
 from engine.commands.video import stopped_by_ctrl_c
 
+pytestmark = pytest.mark.usefixtures("opened_once")
 ROOT = Path(__file__).resolve().parents[2]
 
 

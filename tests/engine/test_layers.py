@@ -109,6 +109,7 @@ def test_the_committed_model_executes_in_the_precision_of_its_name(profiled):
     assert profiled["backends"][INT8]["int8_share"] > 0.5
 
 
+@pytest.mark.slow
 def test_the_parts_of_a_profile_add_up(profiled):
     for entry in profiled["backends"].values():
         assert sum(group["ms"] for group in entry["by_type"]) == pytest.approx(entry["total_ms"])

@@ -145,6 +145,7 @@ def test_a_point_keeps_its_options():
     assert options_of(measure_point(FakeBackend(), SIZE, options, seconds=0.0)) == options
 
 
+@pytest.mark.slow
 def test_a_sweep_measures_every_setting_and_tells_of_each(model):
     told: list[tuple[float, str]] = []
     tried = [ONE, BackendOptions(threads=1, requests=2, batch=2)]

@@ -73,6 +73,7 @@ def together():
         process.wait()
 
 
+@pytest.mark.slow
 def test_two_processes_end_with_the_weights_of_one(words, together, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     assert main(words(one)) == 0
@@ -94,6 +95,7 @@ def test_two_processes_end_with_the_weights_of_one(words, together, tmp_path):
         assert row["loss"] == pytest.approx(wanted["loss"], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_full_disk_of_the_first_process_ends_both_and_keeps_the_epoch_before(words, together, tmp_path):
     run = tmp_path / "run"
     assert main(words(run, "--stop-after", "1")) == 0

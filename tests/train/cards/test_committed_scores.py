@@ -33,6 +33,7 @@ def gate(committed) -> dict:
     return gate
 
 
+@pytest.mark.slow
 def test_real_pets_are_scored_as_well_as_recorded(gate, segmenters, pets_root):
     pets = recorded_photos(gate, pets_root)
     if pets is None:
@@ -40,6 +41,7 @@ def test_real_pets_are_scored_as_well_as_recorded(gate, segmenters, pets_root):
     assert worse_scores(gate, segmenters, pets) == []
 
 
+@pytest.mark.slow
 def test_the_examples_are_segmented_as_recorded(gate, segmenters):
     assert changed_examples(gate, segmenters) == []
 

@@ -217,6 +217,7 @@ def test_options_out_of_their_range_are_refused(option, value, words, shared_dat
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_command_makes_weights_that_fit_takes(shared_dataset, cache, tmp_path, capsys):
     arguments = [
         *("narrow", "--data", shared_dataset, "--cache", cache, "--run", tmp_path / "narrow", "--size", "64"),
