@@ -15,7 +15,6 @@ PYTHON ?= python3
 HARDWARE ?= cpu
 BIN = $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE  # what is compiled once need not be compiled again
-WORKERS = --numprocesses 2 --dist loadgroup
 
 .PHONY: demo check test lint numbers pictures soak space clean
 
@@ -27,7 +26,7 @@ check: lint
 
 # What measures time runs by itself, after the rest.
 test: $(VENV)/requirements-dev.stamp
-	$(BIN)/python -m pytest $(WORKERS) -m "not timing"
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder -m "not timing"
 	$(BIN)/python -m pytest -m timing
 
 lint: $(VENV)/requirements-dev.stamp

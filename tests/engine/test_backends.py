@@ -35,7 +35,6 @@ COMPILED = pytest.param(
     "torch-compile",
     marks=[
         pytest.mark.slow,
-        pytest.mark.xdist_group("compiled"),
         pytest.mark.skipif(
             not any(shutil.which(compiler) for compiler in torch_compile.COMPILERS),
             reason="no C++ compiler is installed",
