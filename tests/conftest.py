@@ -82,7 +82,7 @@ def draw_dataset(root: Path, trainval: int = 12, test: int = 4) -> Path:
 
 
 # What is made once for many tests, by the fixtures that make it: those that take one of them are slow, and come first.
-SHARED = {"page": {"page", "browser"}, "network": {"fit", "run", "exported", "quantized"}}
+SHARED = {"page": {"page", "browser"}, "network": {"fit", "run", "tiny_run", "exported", "quantized"}}
 
 
 def pytest_configure(config: pytest.Config) -> None:

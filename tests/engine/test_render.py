@@ -212,7 +212,7 @@ print(result["frames"], peak)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.timing
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak of memory in /proc")
 def test_memory_does_not_grow_with_the_length_of_the_clip(tmp_path):
     peaks_kb = []

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from engine.allocator import TUNED
+from train import networks
 from train.__main__ import main
 
 
@@ -54,6 +55,17 @@ def run(fit, tmp_path_factory) -> Path:
     """The folder of a run of one epoch, with its checkpoint.pt and weights.pt."""
     folder = tmp_path_factory.mktemp("runs") / "drawn"
     assert fit(folder, "--epochs", 1) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_run(fit, tmp_path_factory) -> Path:
+    """Likewise of a network so small that it is exported in a moment."""
+    from tests.train.tiny_network import TinyNetwork
+
+    networks.NETWORKS["tiny"] = TinyNetwork
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    assert fit(folder, "--epochs", 1, "--network", "tiny") == 0
     return folder
 
 

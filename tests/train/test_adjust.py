@@ -60,7 +60,8 @@ def test_the_logits_of_two_classes_move_by_the_constants_everywhere(name):
     torch.testing.assert_close(moved, expected, atol=1e-5, rtol=0)
 
 
-def test_the_command_writes_weights_that_the_model_tells_about(run, shared_dataset, cache, tmp_path, capsys):
+def test_the_command_writes_weights_that_the_model_tells_about(tiny_run, shared_dataset, cache, tmp_path, capsys):
+    run = tiny_run
     into, model = tmp_path / "adjusted", tmp_path / "drawn"
     words = ["adjust", "--run", run, "--into", into, "--data", shared_dataset, "--cache", cache]
     assert main([str(word) for word in words]) == 0

@@ -94,9 +94,9 @@ def test_masks_are_multiplied_into_plain_weights(model):
 
 
 @pytest.mark.parametrize("stored", [[], ["--half"]], ids=["in 32 bits", "in 16 bits"])
-def test_pruning_reports_size_zeros_and_scores(stored, run, shared_dataset, cache, tmp_path, capsys):
+def test_pruning_reports_size_zeros_and_scores(stored, tiny_run, shared_dataset, cache, tmp_path, capsys):
     model, out = tmp_path / "drawn", tmp_path / "pruned"
-    assert main([str(word) for word in ("export", "--run", run, "--model", model, *stored)]) == 0
+    assert main([str(word) for word in ("export", "--run", tiny_run, "--model", model, *stored)]) == 0
     words = ("prune", "--model", model, "--data", shared_dataset, "--cache", cache, "--out", out,
              "--ratios", "0.5", "--steps", "1", "--batch-size", "2", "--adaptation", "2", "--seconds", "0.1",
              "--mode", "local")  # fmt: skip
