@@ -17,8 +17,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--host", default=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"))
     parser.add_argument("--port", type=int, default=int(os.environ.get("GRADIO_SERVER_PORT", "7860")))
     parser.add_argument("--config", type=Path, metavar="FILE", help="threads and requests that `engine sweep` found")
+    parser.add_argument(
+        "--rounds", type=int, default=9, metavar="N", help="of timing each backend for a photo (9); fewer answer sooner"
+    )
     args = parser.parse_args(argv)
 
+    if args.rounds < 1:
+        print(f"error: --rounds is {args.rounds}; expected 1 or more.", file=sys.stderr)
+        return 2
     if trouble := listening_trouble(args.host, args.port):
         print(f"error: cannot listen on {args.host}:{args.port} ({trouble}). Choose another --port.", file=sys.stderr)
         return 2
@@ -48,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
 
     # The Lab names the model on the command line that repeats a benchmark: by its folder's name where that is enough.
     name = model.folder.name if model.folder.parent == MODELS else str(model.folder.resolve())
-    lanes = Lanes(model.spec, open_segmenter, model=name)
+    lanes = Lanes(model.spec, open_segmenter, model=name, rounds=args.rounds)
     blocks = page.build(lanes)
     lanes.open_in_background()  # after the page, which asks one quick lane what it executes
     blocks.launch(

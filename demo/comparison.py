@@ -10,8 +10,6 @@ from engine.images import ImageSource, Picture, read_picture
 from engine.latency import Samples, compare_all, measure, summarise
 from engine.segmenter import Segmentation
 
-ROUNDS = 9  # calls of each lane after it is warm; the charts show medians
-
 
 @dataclass(frozen=True)
 class Comparison:
@@ -56,7 +54,7 @@ class Comparison:
             "executes": self.precisions,
             "backends": {name: summarise(rows) for name, rows in self.samples.items()},
             "ratios": compare_all(self.samples),
-            "rounds": ROUNDS,
+            "rounds": max(map(len, self.samples.values()), default=0),
             "unavailable": self.failures,
         }
 
@@ -94,7 +92,7 @@ def compare_lanes(
         on_progress(0.3 + 0.7 * share, "Timing the backends")
 
     with lanes.quiet.measuring():
-        measured = measure(segmenters, [needed], ROUNDS, on_progress=timing)
+        measured = measure(segmenters, [needed], lanes.rounds, on_progress=timing)
     precisions = {name: segmenter.describe().precision for name, segmenter in chosen.items()}
     return Comparison(
         picture, left, right, segmentations, precisions, measured.samples, lanes.failures() | measured.failures

@@ -13,6 +13,7 @@ LANES: Mapping[str, tuple[str, str]] = {
     name: LOOKS[name] for name in ("torch", "torchscript", "openvino-fp32", "openvino-int8")
 }
 BASELINE = "torch"
+ROUNDS = 9  # calls of each lane after it is warm, for a photo; the charts show medians
 
 
 class Lanes:
@@ -23,6 +24,7 @@ class Lanes:
         open_segmenter: opens the model on a backend by name.
         names: the backends, in the order of the page.
         model: of the same, as `--model` takes it: the name of its folder under models/, or a path.
+        rounds: how often each is timed for a photo.
 
     Attributes:
         quiet: what is timed on the lanes asks it for silence.
@@ -34,10 +36,12 @@ class Lanes:
         open_segmenter: Callable[[str], Segmenter],
         names: tuple[str, ...] = tuple(LANES),
         model: str | None = None,
+        rounds: int = ROUNDS,
     ) -> None:
         self.spec = spec
         self.names = names
         self.model = model or spec.name
+        self.rounds = rounds
         self.quiet = Quiet()
         self._open_segmenter = open_segmenter
         self._opened: dict[str, Segmenter | EngineError] = {}

@@ -25,11 +25,12 @@ class RunningPage:
 
 
 @contextlib.contextmanager
-def running_page(folder: Path) -> Iterator[RunningPage]:
+def running_page(folder: Path, *options: str) -> Iterator[RunningPage]:
     """`python app.py` on a free port of the loopback interface, stopped at the end by its process id.
 
     Args:
         folder: of its own, for its log and its temporary files.
+        options: of app.py.
 
     Raises:
         RuntimeError: it did not start; the text holds its log.
@@ -47,7 +48,12 @@ def running_page(folder: Path) -> Iterator[RunningPage]:
     with log.open("w") as output:
         # In a session of its own, so that Ctrl-C is for the one who started it alone.
         process = subprocess.Popen(
-            [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
+            [sys.executable, "app.py", *options],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
     try:
         while True:

@@ -46,6 +46,7 @@ def test_compare_times_all_backends_and_says_how_much_agrees(client, cat_photo):
     assert list(numbers["backends"]) == ["torch", "torchscript", "openvino-fp32", "openvino-int8"]
     assert numbers["agreement"] > 0.95
     assert all(entry["latency_ms"]["median"] > 0 for entry in numbers["backends"].values())
+    assert numbers["rounds"] == 2  # as the page was started
 
 
 def test_photos_of_several_people_at_once_are_all_answered(page, cat_photo, tmp_path):
@@ -75,6 +76,13 @@ def test_an_unknown_model_is_one_clear_line():
     )
     assert done.returncode == 2
     assert done.stderr.strip().splitlines()[-1].startswith("error: There is no model 'nosuch'. Known: fastsegnet")
+
+
+def test_a_photo_that_is_never_timed_is_one_clear_line():
+    done = subprocess.run(
+        [sys.executable, "app.py", "--rounds", "0"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (2, "error: --rounds is 0; expected 1 or more.\n")
 
 
 def test_a_port_in_use_is_one_clear_line(page):

@@ -18,7 +18,7 @@ CHANNELS = 32
 
 
 class TinyNetwork(nn.Module):
-    """Three convolutions with batch norm, dropout and a head, at stride 4; its parts have the names of the real ones."""
+    """Three convolutions with batch norm, dropout and a head, at stride 4; parts are named as in the real ones."""
 
     def __init__(self, num_classes: int = 4, normalization: str = "imagenet") -> None:
         super().__init__()
