@@ -71,9 +71,8 @@ def test_photos_of_several_people_at_once_are_all_answered(page, cat_photo, tmp_
 
 
 def test_an_unknown_model_is_one_clear_line():
-    done = subprocess.run(
-        [sys.executable, "app.py", "--model", "nosuch"], cwd=ROOT, capture_output=True, text=True, timeout=60
-    )
+    command = [sys.executable, "app.py", "--model", "nosuch", "--port", "0"]  # where the page runs, 7860 is taken
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert done.stderr.strip().splitlines()[-1].startswith("error: There is no model 'nosuch'. Known: fastsegnet")
 
