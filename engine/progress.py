@@ -92,7 +92,8 @@ def track(items: Iterable[Item], what: str, total: int | None = None) -> Iterato
 @contextmanager
 def counting(total: int, what: str) -> Iterator[Callable[..., None]]:
     """A function to call after each of `total` things, or with how many were done since the last call."""
-    outer, started, done, furthest = _listener, time.monotonic(), 0, 0.0
+    outer, started, done = _listener, time.monotonic(), 0
+    furthest: float = 0
 
     def tell(count: float, word: str) -> None:
         nonlocal furthest
