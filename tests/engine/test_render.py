@@ -221,9 +221,13 @@ def test_memory_does_not_grow_with_the_length_of_the_clip(tmp_path):
         source = make_clip(tmp_path / f"{count}.mp4", list(ramp), sounds=["aac"])
         command = [sys.executable, "-c", PEAK, str(source), str(tmp_path / "out.mp4")]
         root = Path(__file__).resolve().parents[2]
-        said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root).stdout.split()
-        assert int(said[0]) == count
-        peaks_kb.append(int(said[1]))
+        said = [
+            subprocess.run(command, capture_output=True, text=True, check=True, cwd=root).stdout.split()
+            for _ in range(3)
+        ]
+        assert {int(frames) for frames, _ in said} == {count}
+        # The least of three: what grows with the clip grows every time, what a thread happens to hold does not.
+        peaks_kb.append(min(int(peak) for _, peak in said))
     # 540 frames more are 20 MB of pixels, and 880 MB of probabilities at the model's size.
     assert peaks_kb[1] - peaks_kb[0] < 12_000
 
