@@ -18,11 +18,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=int(os.environ.get("GRADIO_SERVER_PORT", "7860")))
     parser.add_argument("--config", type=Path, metavar="FILE", help="threads and requests that `engine sweep` found")
     parser.add_argument(
-        "--rounds", type=int, default=9, metavar="N", help="of timing each backend for a photo (9); fewer answer sooner"
+        "--rounds", type=int, metavar="N", help="of timing each backend for a photo; fewer answer sooner"
     )
     args = parser.parse_args(argv)
 
-    if args.rounds < 1:
+    if args.rounds is not None and args.rounds < 1:
         print(f"error: --rounds is {args.rounds}; expected 1 or more.", file=sys.stderr)
         return 2
     if trouble := listening_trouble(args.host, args.port):
@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     from demo import hosting, live_socket, page
-    from demo.lanes import Lanes
+    from demo.lanes import ROUNDS, Lanes
     from demo.live_room import Room
     from engine.backends import DEFAULT_BACKEND_OPTIONS
     from engine.configuration import read_configuration
@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
 
     # The Lab names the model on the command line that repeats a benchmark: by its folder's name where that is enough.
     name = model.folder.name if model.folder.parent == MODELS else str(model.folder.resolve())
-    lanes = Lanes(model.spec, open_segmenter, model=name, rounds=args.rounds)
+    lanes = Lanes(model.spec, open_segmenter, model=name, rounds=args.rounds or ROUNDS)
     blocks = page.build(lanes)
     lanes.open_in_background()  # after the page, which asks one quick lane what it executes
     blocks.launch(

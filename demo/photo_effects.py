@@ -15,7 +15,7 @@ from demo.lanes import Lanes
 from engine.annotations import EXPORTS, PhotoAnnotation
 from engine.backends import INT8_BACKEND
 from engine.cutout import sticker
-from engine.effects import EFFECTS, EffectOptions, apply_effect
+from engine.effects import DEFAULT_EFFECT_OPTIONS, EFFECTS, EffectOptions, apply_effect
 from engine.errors import InputError
 from engine.images import read_picture
 from engine.instances import cut_out_each, instances_of
@@ -23,7 +23,6 @@ from engine.matte import opacity
 from engine.postprocess import softmax
 from engine.segmenter import Segmentation
 
-DEFAULTS = EffectOptions()
 FIRST = "blur"
 NO_BACKGROUND = "Choose a picture for the background."
 COMPRESSION = 3  # of PNG: three times as fast as the default, and a few percent larger
@@ -59,9 +58,9 @@ class EffectHandlers:
         photo: str | None,
         backend: str = INT8_BACKEND,
         effect: str = FIRST,
-        color: str = DEFAULTS.color,
+        color: str = DEFAULT_EFFECT_OPTIONS.color,
         background: str | None = None,
-        blur: float = DEFAULTS.blur * 100,
+        blur: float = DEFAULT_EFFECT_OPTIONS.blur * 100,
     ) -> tuple[dict, dict]:
         """Shows a photo with an effect, at the page's size.
 
@@ -95,9 +94,9 @@ class EffectHandlers:
         photo: str | None,
         backend: str = INT8_BACKEND,
         effect: str = FIRST,
-        color: str = DEFAULTS.color,
+        color: str = DEFAULT_EFFECT_OPTIONS.color,
         background: str | None = None,
-        blur: float = DEFAULTS.blur * 100,
+        blur: float = DEFAULT_EFFECT_OPTIONS.blur * 100,
     ) -> str:
         """Writes a photo with an effect, at its full size; arguments as for `/effect`.
 

@@ -7,9 +7,9 @@ from gradio.events import Dependency
 
 from demo.inputs import photo_input
 from demo.lanes import Lanes
-from demo.photo_effects import DEFAULTS, FIRST, EffectHandlers
+from demo.photo_effects import FIRST, EffectHandlers
 from engine.annotations import EXPORTS
-from engine.effects import EFFECTS
+from engine.effects import DEFAULT_EFFECT_OPTIONS, EFFECTS
 
 # The effects that an option is for.
 USES = {"color": ("cutout", "sticker"), "background": ("replace",), "blur": ("blur",)}
@@ -61,13 +61,20 @@ class PhotoEffects:
             [(each.label, name) for name, each in EFFECTS.items()], value=FIRST, show_label=False, container=False,
             elem_id="effect",
         )  # fmt: skip
-        color = gr.ColorPicker(DEFAULTS.color, label="Colour of the background", elem_id="effect-color", visible=False)
+        color = gr.ColorPicker(
+            DEFAULT_EFFECT_OPTIONS.color, label="Colour of the background", elem_id="effect-color", visible=False
+        )
         background = photo_input(
             label="Picture behind the pet", sources=["upload", "clipboard"], height=180, visible=False,
             elem_id="effect-background", placeholder="Drop a picture for the background here\nor click to choose one",
         )  # fmt: skip
         blur = gr.Slider(
-            0.2, MAX_BLUR, DEFAULTS.blur * 100, step=0.2, label="Blur, % of the longer side", elem_id="effect-blur"
+            0.2,
+            MAX_BLUR,
+            DEFAULT_EFFECT_OPTIONS.blur * 100,
+            step=0.2,
+            label="Blur, % of the longer side",
+            elem_id="effect-blur",
         )
         return effect, color, background, blur
 

@@ -7,10 +7,9 @@ Ctrl-C ends it early and keeps what was measured.
 import argparse
 from pathlib import Path
 
-from engine import allocator
 from engine.benchmark import Plan, benchmark
 from engine.command import Outcome, command_line, complain, names
-from engine.commands.options import add_allocator, add_model, model_option
+from engine.commands.options import add_allocator, add_model, model_option, use_allocator
 from engine.machine import machine_in_words
 from engine.progress import report
 from engine.segmenter import DEFAULT_MODEL
@@ -51,8 +50,7 @@ def run(
     plan = Plan(backends, seconds, photo, startup, layers, roofline)
     plan.check()
     opened = Model.open(model)
-    if torch_allocator == "tuned":
-        allocator.tune()
+    tuned = use_allocator(torch_allocator)
     with my_turn():
         result = benchmark(opened, plan, report)
     said = command_line(
@@ -64,7 +62,7 @@ def run(
         startup=startup,
         layers=layers,
         roofline=roofline,
-        torch_allocator=None if torch_allocator == "default" else torch_allocator,
+        torch_allocator=tuned,
     )
     result = {"command": said, **result}
     print_result(result)

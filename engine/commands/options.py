@@ -2,6 +2,7 @@
 
 import argparse
 
+from engine import allocator
 from engine.backends import BACKENDS
 from engine.segmenter import DEFAULT_MODEL
 
@@ -21,6 +22,18 @@ def add_allocator(parser: argparse.ArgumentParser) -> None:
         "--torch-allocator", choices=ALLOCATORS,
         help="tuned: glibc is told to keep its memory, PyTorch's best case",
     )  # fmt: skip
+
+
+def use_allocator(name: str) -> str | None:
+    """Tunes the allocator where that is asked for; its name as a command line has it, not at all where it is the usual.
+
+    Args:
+        name: of `ALLOCATORS`.
+    """
+    if name == "default":
+        return None
+    allocator.tune()
+    return name
 
 
 def model_option(model: str) -> str | None:

@@ -17,8 +17,9 @@ from engine.backends import DEFAULT_BACKEND_OPTIONS, BackendOptions
 from engine.command import Outcome, complain
 from engine.commands import products
 from engine.commands.options import add_backend, add_model
-from engine.commands.products import DEFAULTS, Wanted
+from engine.commands.products import Wanted
 from engine.configuration import read_configuration
+from engine.effects import DEFAULT_EFFECT_OPTIONS
 from engine.errors import InputError
 from engine.files import Outputs
 from engine.images import Picture, read_picture
@@ -46,7 +47,7 @@ def run(
     effect: str | None = None,
     color: str | None = None,
     background: Path | None = None,
-    blur: float = DEFAULTS.blur,
+    blur: float = DEFAULT_EFFECT_OPTIONS.blur,
     export: tuple[str, ...] = (),
     instances: bool = False,
     config: Path | None = None,

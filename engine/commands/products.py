@@ -19,8 +19,6 @@ from engine.matte import opacity
 from engine.postprocess import softmax
 from engine.segmenter import Segmentation
 
-DEFAULTS = DEFAULT_EFFECT_OPTIONS
-
 
 @dataclass(frozen=True)
 class Wanted:
@@ -59,7 +57,7 @@ class Wanted:
             InputError: unknown effect or export, a colour or a background that cannot be read, a blur out of range.
         """
         behind = read_picture(background).image if background else None
-        options = EffectOptions(color or DEFAULTS.color, behind, blur)
+        options = EffectOptions(color or DEFAULT_EFFECT_OPTIONS.color, behind, blur)
         check_effect(effect or "overlay", options)
         exports = tuple(parse_exports(",".join(export)))
         return cls(cutout, effect, options, color is not None, exports, instances)
@@ -69,7 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cutout", action="store_true", help="write the pet on a transparent ground as well")
     parser.add_argument("--effect", metavar="E", help=f"write the photo with an effect: {', '.join(EFFECTS)}")
     parser.add_argument(
-        "--color", metavar="#RRGGBB", help=f"ground of cutout ({DEFAULTS.color}) and sticker (else transparent)"
+        "--color",
+        metavar="#RRGGBB",
+        help=f"ground of cutout ({DEFAULT_EFFECT_OPTIONS.color}) and sticker (else transparent)",
     )
     parser.add_argument("--background", type=Path, metavar="FILE", help="the picture behind the pet, for replace")
     parser.add_argument("--blur", type=float, metavar="SHARE", help=f"of the longer side, 0 to {MAX_BLUR:g}; for blur")

@@ -6,11 +6,10 @@ The result is for `python -m engine predict --config FILE` and `python app.py --
 import argparse
 import math
 
-from engine import allocator
 from engine.backends import known
 from engine.benchmark import describe_model
 from engine.command import Outcome, command_line, complain
-from engine.commands.options import add_allocator, add_backend, add_model, model_option
+from engine.commands.options import add_allocator, add_backend, add_model, model_option, use_allocator
 from engine.errors import InputError
 from engine.machine import busy_share, describe_machine, machine_in_words
 from engine.progress import report
@@ -47,8 +46,7 @@ def run(
             raise InputError(f"{option} is {value:g}; expected more than 0.")
     known(backend)
     opened = Model.open(model)
-    if torch_allocator == "tuned":
-        allocator.tune()
+    tuned = use_allocator(torch_allocator)
     tried = settings()
     print(f"{len(tried)} settings of {backend}, about {expected_seconds(tried, seconds):.0f} s", flush=True)
     with my_turn():
@@ -60,7 +58,7 @@ def run(
         backend=backend,
         seconds=seconds,
         max_latency_ms=max_latency_ms,
-        torch_allocator=None if torch_allocator == "default" else torch_allocator,
+        torch_allocator=tuned,
     )
     result = {
         "command": said,
