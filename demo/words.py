@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from demo.lanes import BASELINE
 from demo.looks import label
-from engine.segmenter import FOUND_AREA, FOUND_CONFIDENCE, Segmentation
+from engine.segmenter import NOTHING, Segmentation
 
 SLIGHT = 0.05  # a lead of less than this share is called none
 
@@ -26,11 +26,8 @@ def times(ratio: float) -> str:
 
 
 def pets(segmentation: Segmentation) -> list[str]:
-    """The animals found, the largest first; empty where none is large and sure enough to be called found."""
-    if (segmentation.confidence or 0.0) < FOUND_CONFIDENCE:
-        return []
-    found = [(share, name) for name, share in segmentation.areas.items() if share >= FOUND_AREA]
-    return [name for _, name in sorted(found, reverse=True)]
+    """The animals found, or perhaps found, the largest first."""
+    return segmentation.pets if segmentation.found != NOTHING else []
 
 
 def segmentation_in_words(segmentation: Segmentation) -> str:

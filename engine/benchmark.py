@@ -10,7 +10,7 @@ from PIL import Image
 from engine.advice import advise
 from engine.backends import BACKENDS, PROFILED, known
 from engine.errors import ArtefactError, BackendUnavailableError, EngineError, InputError
-from engine.images import FORMATS, Picture, read_picture
+from engine.images import Picture, photos_in, read_picture
 from engine.latency import Measurement, compare_all, measure, summarise, tails
 from engine.machine import busy_share, describe_machine
 from engine.progress import OnProgress, Progress, silent
@@ -200,10 +200,7 @@ def read_sources(photo: Path | None) -> tuple[list[bytes | Picture], dict]:
         return [encode(drawn)], {"source": "drawn", "size_hw": list(drawn.shape[:2]), "photos": 1}
     paths = [photo]
     if photo.is_dir():
-        suffixes = {f".{name.lower()}" for name in FORMATS} | {".jpg", ".heic", ".tif"}
-        paths = sorted(path for path in photo.iterdir() if path.suffix.lower() in suffixes)[:MAX_PHOTOS]
-        if not paths:
-            raise InputError(f"{photo} holds no photo. Name a folder with JPEG, PNG, WebP or HEIC files.")
+        paths = photos_in(photo)[:MAX_PHOTOS]
     sizes = [read_picture(path).size_hw for path in paths]
     about = {
         "source": photo.resolve().name,

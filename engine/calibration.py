@@ -75,8 +75,8 @@ class Calibration:
     Attributes:
         pixels: p(not background) of each pixel, at the annotation's resolution; the border counts as pet.
         pixels_without_border: the same, pixels annotated as border left out.
-        found: the confidence of each photo in which a pet is found; true is the share of the found pixels that are pet
-            or border, since a mean of p(not background) promises that share.
+        found: the confidence of each photo with a mask; true is the share of the mask that is pet, the annotated border
+            left out, since that is what `engine.segmenter.confidence_of` promises.
         named: the same confidence; true where the pet is called by its species.
     """
 
@@ -100,7 +100,7 @@ class Calibration:
             (self.pixels_without_border, (trimap != UNKNOWN) & (trimap != BORDER)),
         ):
             reliability.add(chance[counted], is_pet[counted])
-        found = (segmentation.mask > 0) & (trimap != UNKNOWN)
+        found = (segmentation.mask > 0) & (trimap != UNKNOWN) & (trimap != BORDER)
         if segmentation.confidence is None or not found.any():
             return
         confidence = np.array([segmentation.confidence])

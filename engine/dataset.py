@@ -4,6 +4,10 @@
     ROOT/oxford-iiit-pet/annotations/trimaps/NAME.png
     ROOT/oxford-iiit-pet/annotations/{trainval,test}.txt     name, class 1-37, species 1-2, breed
 
+and, in datasets of the same layout, where a photo shows both a cat and a dog,
+
+    ROOT/species/NAME.png                                    0 = background, 1 = cat, 2 = dog, 255 = not annotated
+
 Source: Parkhi, Vedaldi, Zisserman, Jawahar, "Cats and Dogs", CVPR 2012.
 """
 
@@ -26,13 +30,36 @@ CLASSES = ("background", "cat", "dog", "border")
 
 @dataclass(frozen=True)
 class Sample:
-    """One annotated photo: where it is, its trimap, its species ("cat" or "dog") and its breed."""
+    """One annotated photo: where it is, its trimap, its species ("cat" or "dog") and its breed.
+
+    `species_path` is where the species of each pixel would be; there is such a file where a photo shows both.
+    """
 
     name: str
     photo: Path
     trimap_path: Path
     species: str
     breed: str
+    species_path: Path = Path()
+
+    @property
+    def shows_both(self) -> bool:
+        """Whether there is a cat and a dog in it."""
+        return self.species_path.is_file()
+
+    def read_species(self) -> np.ndarray | None:
+        """The species of each pixel, uint8 (H, W), where the photo shows both.
+
+        Raises:
+            InputError: the file cannot be read.
+        """
+        if not self.shows_both:
+            return None
+        try:
+            with Image.open(self.species_path) as file:
+                return np.asarray(file)
+        except (OSError, SyntaxError) as exc:
+            raise InputError(f"The annotation {self.species_path} cannot be read ({exc}). Restore the file.") from exc
 
     def read_trimap(self) -> np.ndarray:
         """The annotation: uint8 (H, W) with `PET`, `BACKGROUND` and `BORDER`.
@@ -127,6 +154,7 @@ def list_split(root: Path | str, split: str) -> list[Sample]:
             trimap_path=Path(root) / FOLDER / "annotations" / "trimaps" / f"{name}.png",
             species=SPECIES[fields[2]],
             breed=name.rsplit("_", 1)[0],
+            species_path=Path(root) / "species" / f"{name}.png",
         )
     if not samples:
         raise InputError(f"{listing} lists no photo. Restore the file.")

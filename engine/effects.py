@@ -17,7 +17,6 @@ from engine.cutout import on_paper, paper
 from engine.drawing import DARK, blend, cover, draw_edge, overlay_mask, plain, rgb, thin_line
 from engine.errors import InputError, unknown_name
 from engine.foreground import blur_weighted, foreground, to_uint8
-from engine.instances import SPECK, find_instances
 from engine.matte import opacity
 from engine.postprocess import mask_from_probabilities
 from engine.spec import ModelSpec
@@ -123,7 +122,7 @@ def outline(image: np.ndarray, probabilities: np.ndarray, spec: ModelSpec, optio
     alpha = opacity(image, probabilities, spec, options.edge)
     drawn, inside = image.copy(), cv2.inRange(alpha, 128, 255)
     width = 1.5 * thin_line(alpha.shape)
-    classes = settled_classes(probabilities, len(spec.objects))
+    classes = mask_from_probabilities(probabilities, probabilities.shape[1:], len(spec.objects))  # type: ignore[arg-type]
     present = np.flatnonzero(np.bincount(classes.ravel())[1:]) + 1
     for class_id in present:
         where = inside
@@ -132,20 +131,6 @@ def outline(image: np.ndarray, probabilities: np.ndarray, spec: ModelSpec, optio
             where = cv2.bitwise_and(inside, cv2.resize(own, image.shape[1::-1], interpolation=cv2.INTER_NEAREST))
         draw_edge(drawn, where, (DARK, 2 * width), (rgb(spec.objects[class_id - 1].color), width))
     return drawn
-
-
-def settled_classes(probabilities: np.ndarray, num_objects: int) -> np.ndarray:
-    """One class for each pet: uint8 (h, w), the size of the probabilities; 0 = no pet."""
-    height, width = probabilities.shape[1:]
-    mask = mask_from_probabilities(probabilities, (height, width), num_objects)
-    counts = np.bincount(mask.ravel(), minlength=2)[1:]
-    if counts.sum() - counts.max() < SPECK * mask.size:  # what there is of another class is no pet
-        return np.where(mask > 0, np.uint8(counts.argmax() + 1), np.uint8(0))
-    classes = np.zeros_like(mask)
-    for pet in find_instances(mask):
-        left, top, across, down = pet.box
-        classes[top : top + down, left : left + across][pet.mask > 0] = pet.class_id
-    return classes
 
 
 def sticker(image: np.ndarray, probabilities: np.ndarray, spec: ModelSpec, options: EffectOptions) -> np.ndarray:

@@ -11,11 +11,12 @@ from engine.backends import BACKENDS
 from engine.calibration import Calibration
 from engine.dataset import Sample, read_split
 from engine.errors import InputError
+from engine.found import FoundCounts
 from engine.groups import by_breed, by_species, species_accuracy
 from engine.images import Picture, read_picture
 from engine.intervals import intervals
 from engine.metrics import PetScores
-from engine.postprocess import trimap_from_logits
+from engine.postprocess import protocol_mask, trimap_from_logits
 from engine.progress import track
 from engine.segmenter import Segmentation, Segmenter
 
@@ -34,23 +35,39 @@ class Evaluation:
 
     scores: PetScores = field(default_factory=PetScores)
     calibration: Calibration = field(default_factory=Calibration)
+    found: FoundCounts = field(default_factory=FoundCounts)
 
     def add(self, sample: Sample, trimap: np.ndarray, segmentation: Segmentation) -> None:
         """Counts a photo; `trimap` is as `PetScores.add` takes it."""
-        prediction = trimap_from_logits(segmentation.logits, segmentation.size_hw)
-        self.scores.add(trimap, sample.species, segmentation.mask, prediction, sample.breed)
+        count_photo(self.scores, sample, trimap, segmentation)
+        self.found.add(segmentation, None if sample.shows_both else sample.species)
         self.calibration.add(trimap, sample.species, segmentation)
 
     def report(self) -> dict:
         """The fields of `evaluate --json` after "split"."""
         return {
             **self.scores.report(),
+            "found": self.found.report(),
             "ci95": intervals(self.scores),
             "species_accuracy": species_accuracy(self.scores.photos),
             "by_species": by_species(self.scores),
             "by_breed": by_breed(self.scores),
             "calibration": self.calibration.report(),
         }
+
+
+def count_photo(scores: PetScores, sample: Sample, trimap: np.ndarray, segmentation: Segmentation) -> None:
+    """Adds a photo to the scores: the protocols by their own rule, the outline by a user's; `trimap` as annotated."""
+    logits, size_hw = segmentation.network_logits, trimap.shape
+    scores.add(
+        trimap,
+        sample.species,
+        protocol_mask(logits, size_hw, len(segmentation.spec.objects)),
+        trimap_from_logits(logits, size_hw),
+        sample.breed,
+        users_mask=segmentation.mask,
+        species_map=sample.read_species(),
+    )
 
 
 def evaluate(segmenter: Segmenter, root: Path | str, split: str = "test", limit: int | None = None) -> dict:

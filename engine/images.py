@@ -25,6 +25,7 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 # Pillow has no opener "MPO": it is its one for JPEG that reads those.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF", "PPM")
+SUFFIXES = frozenset({f".{name.lower()}" for name in FORMATS} | {".jpg", ".heic", ".tif"})
 MAX_MEGAPIXELS = 80
 MAX_MEGABYTES = 50
 MIN_SIDE = 16
@@ -166,3 +167,15 @@ def _to_rgb(file: Image.Image, name: str) -> Image.Image:
         on_white.alpha_composite(file.convert("RGBA"))
         return on_white.convert("RGB")
     return file.convert("RGB")
+
+
+def photos_in(folder: Path) -> list[Path]:
+    """The photos of a folder, by name.
+
+    Raises:
+        InputError: it is no folder, or holds none.
+    """
+    photos = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES) if folder.is_dir() else []
+    if not photos:
+        raise InputError(f"{folder} holds no photo. Name a folder with JPEG, PNG, WebP or HEIC files.")
+    return photos

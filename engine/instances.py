@@ -1,8 +1,7 @@
 """Each pet of a picture apart.
 
-The network tells classes, not animals, so pets that touch are one, unless one is a cat and the other a dog. A region
-that is partly called cat and partly dog is one animal of the class that most of it has, unless the other class is too
-large a part of it to be a mistake.
+The network tells classes, not animals, so pets that touch are one, unless one is a cat and the other a dog
+(`engine.species` says which of them a region is).
 """
 
 from collections.abc import Sequence
@@ -12,14 +11,12 @@ import cv2
 import numpy as np
 
 from engine.cutout import on_nothing
-from engine.drawing import box_of
 from engine.postprocess import softmax
 from engine.segmenter import Segmentation
 
 SPECK = 0.002  # share of the picture; a region that covers less is no pet
 CRUMB = 0.05  # share of the largest region, likewise
 SURE = 0.4  # mean p(object): of 618 pets of Oxford-IIIT Pet, none is below
-PARTNER = 0.35  # a class with this share of a region is an animal of its own in it
 RIM = 150  # a pet's soft edge may lie outside its mask by the longer side of the picture over this, px
 
 
@@ -73,59 +70,26 @@ def find_instances(mask: np.ndarray, objects: np.ndarray | None = None) -> list[
     Returns:
         None of them smaller than `SPECK` of the picture, or than `CRUMB` of the largest region.
     """
-    _, labels, stats, _ = cv2.connectedComponentsWithStats((mask > 0).view(np.uint8), connectivity=8)
-    areas = stats[1:, cv2.CC_STAT_AREA]
-    smallest = max(SPECK * mask.size, CRUMB * areas.max(initial=0))
     pets = []
     likely = None if objects is None else cv2.resize(cv2.convertScaleAbs(objects, alpha=255), mask.shape[::-1])
-    for label in np.flatnonzero(areas >= smallest) + 1:
-        left, top, width, height = stats[label, : cv2.CC_STAT_AREA]
-        box = slice(top, top + height), slice(left, left + width)
-        own = labels[box] == label
-        if likely is not None and label != areas.argmax() + 1 and likely[box][own].mean() < SURE * 255:
-            continue
-        classes = mask[box] * own
-        pets += [instance_at(classes, class_id, left, top) for class_id in settle(classes, smallest)]
+    by_class = [components(mask == class_id) for class_id in range(1, int(mask.max()) + 1)]
+    largest = max((stats[:, cv2.CC_STAT_AREA].max(initial=0) for _, stats in by_class), default=0)
+    smallest = max(SPECK * mask.size, CRUMB * largest)
+    for class_id, (labels, stats) in enumerate(by_class, start=1):
+        for label in np.flatnonzero(stats[:, cv2.CC_STAT_AREA] >= smallest):
+            left, top, width, height, area = (int(value) for value in stats[label])
+            box = slice(top, top + height), slice(left, left + width)
+            own = labels[box] == label + 1
+            if likely is not None and area < largest and likely[box][own].mean() < SURE * 255:
+                continue
+            pets.append(Instance(class_id, left, top, np.ascontiguousarray(own.view(np.uint8))))
     return sorted(pets, key=lambda pet: -pet.area)
 
 
-def instance_at(classes: np.ndarray, class_id: int, left: int, top: int) -> Instance:
-    """The pet of a class within a region at `left`, `top` of the picture."""
-    own = (classes == class_id).view(np.uint8)
-    rows, columns = box_of(own) or (slice(0), slice(0))
-    return Instance(
-        class_id, int(left + columns.start), int(top + rows.start), np.ascontiguousarray(own[rows, columns])
-    )
-
-
-def settle(classes: np.ndarray, smallest: float) -> Sequence[int]:
-    """Gives every pixel of a region to the classes that are animals in it, and returns these.
-
-    Args:
-        classes: uint8 (h, w), class ids of the region, 0 outside it; changed.
-        smallest: pixels; what is less of a class in one piece goes to the other.
-    """
-    shares = np.bincount(classes.ravel())[1:]
-    main = int(shares.argmax()) + 1
-    found = [main]
-    for other in np.flatnonzero(shares) + 1:
-        if other == main:
-            continue
-        is_animal = shares[other - 1] >= PARTNER * shares.sum() and shares[other - 1] >= smallest
-        pieces = crumbs(classes == other, smallest) if is_animal else classes == other
-        classes[pieces] = main
-        if (classes == other).any():
-            found.append(int(other))
-            classes[crumbs(classes == main, smallest)] = other
-    return found
-
-
-def crumbs(where: np.ndarray, smallest: float) -> np.ndarray:
-    """The pieces of a region that are smaller than that many pixels: bool (h, w)."""
+def components(where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The connected regions, corners included: labels int32 (H, W), from 1 on, and OpenCV's figures of each."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(where.view(np.uint8), connectivity=8)
-    is_crumb = stats[:, cv2.CC_STAT_AREA] < smallest
-    is_crumb[0] = False
-    return is_crumb[labels]
+    return labels, stats[1:]
 
 
 def cut_out_each(image: np.ndarray, alpha: np.ndarray, pets: Sequence[Instance]) -> list[np.ndarray]:

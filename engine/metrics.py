@@ -4,6 +4,7 @@ binary    border counts as pet, as in the example of segmentation-models-pytorch
           (all pixels in one confusion matrix) and the mean of each image's IoU
 trimap    pet / background / border, mean IoU
 species   background / cat / dog, the trimap's border ignored, mean IoU
+outline   the mask that a user gets, the annotation's border ignored: IoU over the whole dataset, and each image's mean
 boundary  IoU of the bands along the outlines (Cheng et al., "Boundary IoU", CVPR 2021, arXiv:2103.16562)
 
 Counts are kept photo by photo, so that scores can be told of a part of the photos, or of photos drawn again.
@@ -23,8 +24,8 @@ BOUNDARY_RATIO = 0.02  # width of the band as a share of the picture's diagonal,
 NOTHING = "nothing"  # what a photo without a pixel of a pet is called
 # The scores that are told with an interval, by their place in the report.
 HEADLINES = (
-    "binary.dataset_iou", "binary.mean_image_iou", "trimap.mean_iou", "species.mean_iou", "boundary_iou",
-    "pixel_accuracy",
+    "outline.dataset_iou", "outline.mean_image_iou", "binary.dataset_iou", "binary.mean_image_iou", "trimap.mean_iou",
+    "species.mean_iou", "boundary_iou", "pixel_accuracy",
 )  # fmt: skip
 
 
@@ -72,7 +73,7 @@ def mean_iou(confusion: np.ndarray) -> float:
     return float(np.nanmean(iou_per_class(confusion)))
 
 
-def outline(mask: np.ndarray, ratio: float = BOUNDARY_RATIO) -> np.ndarray:
+def band(mask: np.ndarray, ratio: float = BOUNDARY_RATIO) -> np.ndarray:
     """The band inside a mask along its edge, the picture's own edge included: bool (H, W), as `mask`."""
     distance = max(1, round(ratio * float(np.hypot(*mask.shape))))
     padded = np.pad(mask.astype(np.uint8), 1)
@@ -81,13 +82,13 @@ def outline(mask: np.ndarray, ratio: float = BOUNDARY_RATIO) -> np.ndarray:
 
 
 def boundary_iou(target: np.ndarray, prediction: np.ndarray) -> float:
-    """IoU of the two masks' outlines; 1.0 where both are empty.
+    """IoU of the two masks' bands; 1.0 where both are empty.
 
     Args:
         target: bool (H, W).
         prediction: bool (H, W).
     """
-    target, prediction = outline(target), outline(prediction)
+    target, prediction = band(target), band(prediction)
     union = np.count_nonzero(target | prediction)
     return np.count_nonzero(target & prediction) / union if union else 1.0
 
@@ -101,6 +102,7 @@ class PhotoCounts:
         breed: as annotated; empty where it is not known.
         called: the species that most of the predicted pet has, or `NOTHING`.
         binary: int64 (2, 2), confusion of background and pet.
+        outline: int64 (2, 2), the same of a user's mask, the border ignored.
         trimap: int64 (3, 3), of `TRIMAP_CLASSES`.
         by_species: int64 (3, 3), of `SPECIES_CLASSES`, the border ignored.
         boundary_iou: of the binary masks.
@@ -110,6 +112,7 @@ class PhotoCounts:
     breed: str
     called: str
     binary: np.ndarray
+    outline: np.ndarray
     trimap: np.ndarray
     by_species: np.ndarray
     boundary_iou: float
@@ -128,22 +131,36 @@ class PetScores:
     photos: list[PhotoCounts] = field(default_factory=list)
 
     def add(
-        self, trimap: np.ndarray, species: str, mask: np.ndarray, trimap_prediction: np.ndarray, breed: str = ""
+        self,
+        trimap: np.ndarray,
+        species: str,
+        mask: np.ndarray,
+        trimap_prediction: np.ndarray,
+        breed: str = "",
+        *,
+        users_mask: np.ndarray | None = None,
+        species_map: np.ndarray | None = None,
     ) -> None:
         """Counts one photo.
 
         Args:
             trimap: uint8 (H, W), the annotation: 1 = pet, 2 = background, 3 = border, 0 = unknown, does not count.
             species: "cat" or "dog".
-            mask: uint8 (H, W), predicted: 0 = background, 1 = cat, 2 = dog.
+            mask: uint8 (H, W), predicted by the protocols' rule (the border counts as pet): 0 = background, 1 = cat,
+                2 = dog.
             trimap_prediction: uint8 (H, W), predicted: 1 = pet, 2 = background, 3 = border.
             breed: as the dataset calls it.
+            users_mask: uint8 (H, W), as a user gets it; without it, `mask`.
+            species_map: uint8 (H, W), of a photo that shows both: 0 = background, 1 = cat, 2 = dog, 255 = unknown.
         """
         known = trimap != UNKNOWN
         is_pet, predicted_pet = known & (trimap != BACKGROUND), known & (mask > 0)
-        annotated = np.select(
-            [trimap == PET, trimap == BACKGROUND], [SPECIES_CLASSES.index(species), 0], IGNORE_INDEX
-        )  # fmt: skip
+        is_inside, is_outside = trimap == PET, trimap == BACKGROUND
+        outline = np.select([is_inside, is_outside], [1, 0], IGNORE_INDEX)
+        annotated = np.select([is_inside, is_outside], [SPECIES_CLASSES.index(species), 0], IGNORE_INDEX)
+        if species_map is not None:
+            annotated = np.where(is_inside | is_outside, species_map, np.uint8(IGNORE_INDEX))
+        users_mask = mask if users_mask is None else users_mask
         areas = np.bincount(mask[known], minlength=len(SPECIES_CLASSES))[1:]
         self.photos.append(
             PhotoCounts(
@@ -151,6 +168,7 @@ class PetScores:
                 breed=breed,
                 called=SPECIES_CLASSES[1 + int(areas.argmax())] if areas.any() else NOTHING,
                 binary=confusion_matrix(np.where(known, is_pet, IGNORE_INDEX), predicted_pet.astype(np.uint8), 2),
+                outline=confusion_matrix(outline, (users_mask > 0).astype(np.uint8), 2),
                 # `UNKNOWN` less one is `IGNORE_INDEX` in 8 bits.
                 trimap=confusion_matrix(trimap - np.uint8(1), trimap_prediction - np.uint8(1), 3),
                 by_species=confusion_matrix(annotated, mask, 3),
@@ -161,7 +179,7 @@ class PetScores:
     @property
     def image_ious(self) -> np.ndarray:
         """Binary IoU of each photo: float64 (photos,); 1.0 where there is no pet and none is predicted."""
-        return np.nan_to_num(iou_per_class(self._stacked("binary"))[:, 1], nan=1.0)
+        return self._image_ious("binary")
 
     @property
     def boundary_ious(self) -> np.ndarray:
@@ -175,8 +193,12 @@ class PetScores:
             weights: (draws, photos); all ones give the scores themselves, 2 counts a photo twice.
         """
         weights = weights.astype(np.float64)  # a product of integers does not use the fast matrix product
-        binary, trimap, species = (self._weighted(weights, name) for name in ("binary", "trimap", "by_species"))
+        outline, binary, trimap, species = (
+            self._weighted(weights, name) for name in ("outline", "binary", "trimap", "by_species")
+        )
         values = (
+            iou_per_class(outline)[:, 1],
+            weights @ self._image_ious("outline") / weights.sum(axis=1),
             iou_per_class(binary)[:, 1],
             weights @ self.image_ious / weights.sum(axis=1),
             np.nanmean(iou_per_class(trimap), axis=1),
@@ -191,6 +213,10 @@ class PetScores:
         once = {name: float(values[0]) for name, values in self.headlines(np.ones((1, len(self.photos)))).items()}
         return {
             "images": len(self.photos),
+            "outline": {
+                "dataset_iou": once["outline.dataset_iou"],
+                "mean_image_iou": once["outline.mean_image_iou"],
+            },
             "binary": {
                 "dataset_iou": once["binary.dataset_iou"],
                 "mean_image_iou": once["binary.mean_image_iou"],
@@ -206,6 +232,9 @@ class PetScores:
             "boundary_iou": once["boundary_iou"],
             "pixel_accuracy": once["pixel_accuracy"],
         }
+
+    def _image_ious(self, name: str) -> np.ndarray:
+        return np.nan_to_num(iou_per_class(self._stacked(name))[:, 1], nan=1.0)
 
     def _stacked(self, name: str) -> np.ndarray:
         return np.stack([getattr(photo, name) for photo in self.photos])

@@ -1,17 +1,19 @@
 """From logits at the model's size to what a user asked for, at the picture's own size.
 
 The classes of a model are the background, then the objects, then perhaps the border of the trimap, which is learnt but
-is no answer: a pixel is an object where p(background) < 0.5, and the object is the one with the largest logit.
+is no answer. A user's mask is the decision `foreground`: a pixel is an object where p(objects) > p(background), so half
+of the border belongs to the pet and half does not; the object is the one with the largest logit. The protocols of
+published scores count the whole border as pet, and so have a mask of their own: `protocol_mask`.
 
-Numbers are upsampled, never labels. The rule needs two of them only, the log-odds of "not background" and the objects'
-logits, so those are what is upsampled: at full size there is no exponential to take.
+Numbers are upsampled, never labels. The rule needs two of them only, the log-odds of an object and the objects' logits,
+so those are what is upsampled: at full size there is no exponential to take.
 """
 
 import cv2
 import numpy as np
 
 MAX_LOG_ODDS = 60.0  # exp() of more overflows float32; p is 1 within float32 long before
-# Log-odds are upsampled as int16 in steps of 1/512, which moves p(background) = 0.5 by 0.0005 at the most and halves
+# Log-odds are upsampled as int16 in steps of 1/512, which moves a chance of 0.5 by 0.0005 at the most and halves
 # the memory of float32: at 12 megapixels that is what the time goes for.
 STEPS = 512
 TINY = 1e-12  # a probability of 0 has no logarithm
@@ -41,7 +43,9 @@ def shrinks(from_hw: tuple[int, ...], to_hw: tuple[int, int]) -> bool:
 
 
 def object_log_odds(logits: np.ndarray) -> np.ndarray:
-    """log(p(not background) / p(background)): float32 (h, w) from logits float32 (num_classes, h, w).
+    """log(p(any other class) / p(background)): float32 (h, w) from logits float32 (num_classes, h, w).
+
+    Of all classes, that is "not background"; of background and objects alone, the decision `foreground`.
 
     Example:
         logits 0, 0, 0, 0 (four equal classes) give log(3 / 1) = 1.0986.
@@ -58,22 +62,36 @@ def mask_from_logits(logits: np.ndarray, size_hw: tuple[int, int], num_objects: 
         logits: float32 (num_classes, h, w): background, objects, perhaps the border.
         size_hw: the picture's own height and width.
         num_objects: how many classes after the background are objects (2: cat, dog).
+
+    Example:
+        p(background) 0.3, p(cat) 0.2, p(dog) 0.15, p(border) 0.35: 0.35 is more than 0.3, so it is a cat.
     """
-    return mask_from_log_odds(object_log_odds(logits), logits[1 : 1 + num_objects], size_hw)
+    log_odds = object_log_odds(logits[: 1 + num_objects])
+    return mask_from_log_odds(log_odds, logits[1 : 1 + num_objects], size_hw)
 
 
 def mask_from_probabilities(probabilities: np.ndarray, size_hw: tuple[int, int], num_objects: int) -> np.ndarray:
     """The same from probabilities, float32 (num_classes, h, w)."""
-    background = np.maximum(probabilities[0], TINY)
-    log_odds = cv2.log(np.maximum(1 - background, TINY) / background)
-    return mask_from_log_odds(log_odds, probabilities[1 : 1 + num_objects], size_hw)
+    objects = probabilities[1 : 1 + num_objects]
+    log_odds = cv2.log(np.maximum(objects.sum(axis=0), TINY) / np.maximum(probabilities[0], TINY))
+    return mask_from_log_odds(log_odds, objects, size_hw)
+
+
+def protocol_mask(logits: np.ndarray, size_hw: tuple[int, int], num_objects: int) -> np.ndarray:
+    """The mask of the published protocols, where the border counts as pet: uint8 (H, W), p(background) < 0.5.
+
+    Arguments as for `mask_from_logits`. Nobody but a score is told it.
+
+    Source: the example of segmentation-models-pytorch on Oxford-IIIT Pet.
+    """
+    return mask_from_log_odds(object_log_odds(logits), logits[1 : 1 + num_objects], size_hw)
 
 
 def mask_from_log_odds(log_odds: np.ndarray, objects: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
-    """Both come here: an object where its log-odds are positive, the one whose value is largest.
+    """All come here: an object where its log-odds are positive, the one whose value is largest.
 
     Args:
-        log_odds: float32 (h, w), of "not background".
+        log_odds: float32 (h, w), of an object.
         objects: float32 (objects, h, w), logits or probabilities.
         size_hw: height and width wanted.
     """

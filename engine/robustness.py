@@ -4,11 +4,10 @@ from collections.abc import Mapping
 
 from engine.dataset import Sample
 from engine.disturbances import DISTURBANCES, AnnotatedImage, Disturbance
-from engine.evaluate import read_annotated
+from engine.evaluate import count_photo, read_annotated
 from engine.images import Picture
 from engine.intervals import difference, intervals
 from engine.metrics import PetScores
-from engine.postprocess import trimap_from_logits
 from engine.progress import counting
 from engine.segmenter import Segmenter
 
@@ -55,8 +54,7 @@ def count(
     image, trimap = annotated
     picture = Picture(image, trimap.shape)
     for name, segmenter in segmenters.items():
-        seen = segmenter.segment(picture)
-        scores[name].add(trimap, sample.species, seen.mask, trimap_from_logits(seen.logits, trimap.shape), sample.breed)
+        count_photo(scores[name], sample, trimap, segmenter.segment(picture))
 
 
 def compared_scores(scores: Mapping[str, PetScores]) -> dict:

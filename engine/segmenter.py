@@ -20,8 +20,9 @@ from PIL import Image
 from engine.backends import DEFAULT_BACKEND_OPTIONS, INT8_BACKEND, Backend, BackendInfo, BackendOptions, open_backend
 from engine.images import ImageSource, Picture, read_picture
 from engine.machine import usable_cores
-from engine.postprocess import mask_from_logits, probabilities_from_logits
+from engine.postprocess import TINY, mask_from_logits, probabilities_from_logits, softmax
 from engine.spec import Model, ModelSpec
+from engine.species import settle
 
 DEFAULT_MODEL = "fastsegnet"
 DEFAULT_BACKEND = INT8_BACKEND
@@ -30,8 +31,8 @@ AVERAGED_FROM = 6.0  # shrinking by this much begins by averaging blocks
 STRIPS = 4 if usable_cores() >= 4 else 2 if usable_cores() >= 2 else 1
 Result = TypeVar("Result")
 STAGES = ("read", "preprocess", "infer", "postprocess")
-FOUND_AREA = 0.002  # share of the picture under which no pet is called found
-FOUND_CONFIDENCE = 0.85  # mean probability under which it is a guess: 99 % of the validation pictures lie above 0.88
+SMALLEST_PET = 0.002  # share of the picture under which a species is not named
+FOUND, UNSURE, NOTHING = "found", "unsure", "nothing"
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,17 @@ class Segmentation:
 
     Attributes:
         mask: uint8 (H, W), the picture's own size: 0 = background, 1.. = `spec.objects`.
-        logits: float32 (num_classes, h, w), the model's size.
+        logits: float32 (num_classes, h, w), the model's size, each pet of one species (`engine.species`).
         timings: milliseconds by stage: read, preprocess, infer, postprocess.
         spec: the model's.
+        network_logits: the same as the network gave them, for scores.
     """
 
     mask: np.ndarray
     logits: np.ndarray
     timings: dict[str, float]
     spec: ModelSpec
+    network_logits: np.ndarray
 
     @property
     def size_hw(self) -> tuple[int, int]:
@@ -68,13 +71,49 @@ class Segmentation:
 
     @cached_property
     def confidence(self) -> float | None:
-        """Mean p(not background) over the pixels called an object, at the model's size; None where there is none.
+        """How sure the network is of what it calls a pet, as `confidence_of` says; None where that is nothing."""
+        return confidence_of(softmax(self.logits), len(self.spec.objects))
 
-        How well it keeps its word is in the card (calibration).
-        """
-        chance = 1 - probabilities_from_logits(self.logits, self.spec.size_hw)[0]
-        found = chance > 0.5
-        return float(chance[found].mean()) if found.any() else None
+    @property
+    def found(self) -> str:
+        """Whether there is a pet: "found", "unsure" or "nothing"."""
+        return finding_of(self.confidence, self.spec)
+
+    @property
+    def pets(self) -> list[str]:
+        """The species in the mask, the largest first; those that are no speck, or else the largest of all."""
+        return pets_in(self.areas)
+
+
+def confidence_of(probabilities: np.ndarray, num_objects: int) -> float | None:
+    """The mean of p(objects) / (p(objects) + p(background)) over the pixels where it is over a half; None without any.
+
+    How well it keeps its word is in the card (calibration).
+
+    Args:
+        probabilities: float32 (num_classes, h, w).
+        num_objects: how many classes after the background are objects.
+
+    Example:
+        Two pixels with p(background) 0.1 and 0.6, p(cat) 0.7 and 0.2, the rest border: of the first alone, 0.875.
+    """
+    objects = probabilities[1 : 1 + num_objects].sum(axis=0)
+    share = objects / np.maximum(objects + probabilities[0], TINY)
+    seen = share > 0.5
+    return float(share[seen].mean()) if seen.any() else None
+
+
+def finding_of(confidence: float | None, spec: ModelSpec) -> str:
+    """ "found", "unsure" or "nothing", by the model's own thresholds."""
+    if confidence is None or confidence < spec.finding.unsure:
+        return NOTHING
+    return FOUND if confidence >= spec.finding.found else UNSURE
+
+
+def pets_in(areas: dict[str, float]) -> list[str]:
+    """The species of `areas` (shares by name) that are no speck, the largest first; else the largest, if any."""
+    ranked = [name for name, share in sorted(areas.items(), key=lambda item: -item[1]) if share]
+    return [name for name in ranked if areas[name] >= SMALLEST_PET] or ranked[:1]
 
 
 class Segmenter:
@@ -136,10 +175,16 @@ class Segmenter:
         logits, infer_ms = timed(self.backend.infer, batch)
         segmentations = []
         for number, picture in enumerate(pictures):
-            mask, mask_ms = timed(mask_from_logits, logits[number], picture.size_hw, len(self.spec.objects))
+            (settled, mask), mask_ms = timed(self._decide, logits[number], picture.size_hw)
             spent = (read_ms[number], preprocess_ms[number], infer_ms / len(pictures), mask_ms)
-            segmentations.append(Segmentation(mask, logits[number], dict(zip(STAGES, spent, strict=True)), self.spec))
+            timings = dict(zip(STAGES, spent, strict=True))
+            segmentations.append(Segmentation(mask, settled, timings, self.spec, logits[number]))
         return segmentations
+
+    def _decide(self, logits: np.ndarray, size_hw: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        """The logits with one species for each pet, and the mask."""
+        settled = settle(logits, len(self.spec.objects))
+        return settled, mask_from_logits(settled, size_hw, len(self.spec.objects))
 
     def describe(self) -> BackendInfo:
         """What really runs."""

@@ -36,6 +36,22 @@ class ArtefactSpec:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """When the network is believed: the thresholds that part "found", "unsure" and "nothing".
+
+    They apply to `engine.segmenter.confidence_of`: the mean, over the mask of a user, of the objects' share of the
+    probability that is not the border's. `python -m train threshold` chooses them.
+
+    Attributes:
+        found: from here on a pet is found.
+        unsure: from here on perhaps; below it, nothing.
+    """
+
+    found: float = 0.85
+    unsure: float = 0.65
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """What `models/NAME/model.json` holds.
 
@@ -51,6 +67,7 @@ class ModelSpec:
         versions: of the libraries that wrote the artefacts.
         commit: of the code that wrote them.
         licence: of the weights.
+        finding: when a pet counts as found.
         speed: latencies on a named machine, as `benchmarks/publish.py` measured them; empty before.
         evaluation: what `train card` found on the test split beside the artefacts' metrics; empty before.
     """
@@ -66,6 +83,7 @@ class ModelSpec:
     versions: dict[str, str]
     commit: str
     licence: str
+    finding: Finding = Finding()
     speed: dict[str, Any] = field(default_factory=dict)
     evaluation: dict[str, Any] = field(default_factory=dict)
 
@@ -94,6 +112,7 @@ class ModelSpec:
             fields["classes"] = [ClassSpec(**c) for c in fields["classes"]]
             fields["artefacts"] = {name: ArtefactSpec(**a) for name, a in fields["artefacts"].items()}
             fields["size_hw"] = tuple(fields["size_hw"])
+            fields["finding"] = Finding(**fields.get("finding", {}))
             return cls(**fields)
         except (ValueError, TypeError, KeyError, AttributeError) as exc:
             raise ArtefactError(f"{path} is damaged ({exc}). Restore it or run `python -m train export`.") from exc

@@ -1,8 +1,9 @@
-"""From pictures of pets to a model folder, in four commands, in this order:
+"""From pictures of pets to a model folder, in five commands, in this order:
 
 fit        trains a network and writes runs/NAME/weights.pt; --resume goes on after a stop
 export     writes torch.pt2, model.onnx and openvino-fp32.xml to models/NAME, each proved equal to eager
 quantize   writes openvino-int8.xml and says what it cost, step by step
+threshold  chooses when a pet counts as found, on photos with and without pets
 card       evaluates every artefact on the test split and writes the model card
 
 And where more is wanted:
@@ -26,6 +27,7 @@ COMMANDS = {
     "fit": "train.fit",
     "export": "train.export",
     "quantize": "train.compression.quantize",
+    "threshold": "train.threshold",
     "card": "train.cards.card",
     "profile": "train.profile",
     "ablate": "train.ablate",

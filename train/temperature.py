@@ -26,7 +26,7 @@ from engine.command import Outcome
 from engine.dataset import BACKGROUND
 from engine.evaluate import read_annotated
 from engine.metrics import confusion_matrix, iou_per_class
-from engine.postprocess import mask_from_logits, object_log_odds, resize_planes
+from engine.postprocess import object_log_odds, protocol_mask, resize_planes
 from engine.progress import track
 from engine.segmenter import DEFAULT_BACKEND, Segmenter
 from train.data import HashedSample, read_trainval, split
@@ -85,7 +85,7 @@ def read_odds(segmenter: Segmenter, samples: Sequence[HashedSample]) -> list[Odd
     pictures = []
     for hashed in track(samples, "reading probabilities"):
         picture, trimap = read_annotated(hashed.sample, segmenter.spec.size_hw)
-        logits = resize_planes(segmenter.segment(picture).logits, picture.size_hw)
+        logits = resize_planes(segmenter.segment(picture).network_logits, picture.size_hw)
         chosen = rng.integers(trimap.size, size=PIXELS)
         log_odds = object_log_odds(logits).ravel()[chosen].astype(np.float64)
         pictures.append(Odds(log_odds, trimap.ravel()[chosen] != BACKGROUND))
@@ -138,10 +138,13 @@ def tempered_masks(
     for hashed in track(samples, "tempering masks"):
         picture, trimap = read_annotated(hashed.sample, segmenter.spec.size_hw)
         seen = segmenter.segment(picture)
-        tempered = mask_from_logits(seen.logits / temperature, picture.size_hw, len(seen.spec.objects))
-        moved, pixels = moved + int(np.count_nonzero(tempered != seen.mask)), pixels + tempered.size
+        masks = [
+            protocol_mask(seen.network_logits / by, picture.size_hw, len(seen.spec.objects))
+            for by in (1.0, temperature)
+        ]
+        moved, pixels = moved + int(np.count_nonzero(masks[0] != masks[1])), pixels + masks[0].size
         is_pet = np.where(trimap != BACKGROUND, 1, 0)
-        for number, mask in enumerate((seen.mask, tempered)):
+        for number, mask in enumerate(masks):
             counts[number] += confusion_matrix(is_pet, mask > 0, 2)
     before, after = iou_per_class(counts)[:, 1]
     return moved / pixels, (float(before), float(after))

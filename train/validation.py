@@ -6,7 +6,7 @@ from torch import nn
 
 from engine import dataset
 from engine.metrics import IGNORE_INDEX, PetScores, confusion_matrix, iou_per_class, mean_iou
-from engine.postprocess import mask_from_logits, trimap_from_logits
+from engine.postprocess import protocol_mask, trimap_from_logits
 from engine.progress import counting
 from engine.segmenter import preprocess
 from train.data import CACHE_SIZE, PetCache, PetPictures, split
@@ -42,12 +42,12 @@ def validate(network: nn.Module, cache: PetCache, size: int, device: torch.devic
         for hashed in samples:
             pixels = cache.pixels[hashed.row]
             logits = infer(pixels[:, :, :3])
-            mask = mask_from_logits(logits, size_hw, len(dataset.SPECIES))
+            mask = protocol_mask(logits, size_hw, len(dataset.SPECIES))
             scores.add(trimap_values[pixels[:, :, 3]], hashed.sample.species, mask, trimap_from_logits(logits, size_hw))
             advance()
         for index in range(len(samples)):
             image, target = scenes.augment.compose(scenes.photo(index), np.random.default_rng((0, 0, index)))
-            mask = mask_from_logits(infer(image), size_hw, len(dataset.SPECIES))
+            mask = protocol_mask(infer(image), size_hw, len(dataset.SPECIES))
             pet_or_not += confusion_matrix((target > 0).astype(np.uint8), (mask > 0).astype(np.uint8), 2)
             without_border = np.where(target == dataset.CLASSES.index("border"), np.uint8(IGNORE_INDEX), target)
             species += confusion_matrix(without_border, mask, 3)

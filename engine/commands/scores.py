@@ -3,7 +3,9 @@
 from engine.metrics import HEADLINES, value_at
 from engine.score_table import ModelScores
 
-COLUMNS = ("binary IoU", "mean image", "trimap mIoU", "species mIoU", "boundary", "pixels")
+COLUMNS = (
+    "outline IoU", "outline, mean", "binary IoU", "mean image", "trimap mIoU", "species mIoU", "boundary", "pixels",
+)  # fmt: skip
 WIDTH, FIRST = 18, 24
 FEW = 3  # breeds that are named at either end
 
@@ -24,11 +26,11 @@ def columns(first: str, cells: list[str]) -> str:
 def print_report(report: dict) -> None:
     """The scores of one artefact, a protocol a line."""
     ci95 = {name: span(*report["ci95"][name]) for name in HEADLINES}
-    binary = report["binary"]
-    print(
-        f"  binary    dataset IoU {binary['dataset_iou']:.4f} {ci95['binary.dataset_iou']}, "
-        f"mean image IoU {binary['mean_image_iou']:.4f} {ci95['binary.mean_image_iou']}"
-    )
+    for name in ("outline", "binary"):
+        print(
+            f"  {name:<9} dataset IoU {report[name]['dataset_iou']:.4f} {ci95[f'{name}.dataset_iou']}, "
+            f"mean image IoU {report[name]['mean_image_iou']:.4f} {ci95[f'{name}.mean_image_iou']}"
+        )
     for name in ("trimap", "species"):
         classes = ", ".join(f"{n} {v:.4f}" for n, v in report[name]["per_class"].items() if v is not None)
         print(f"  {name:<9} mean IoU {report[name]['mean_iou']:.4f} {ci95[f'{name}.mean_iou']} ({classes})")
@@ -38,7 +40,17 @@ def print_report(report: dict) -> None:
 
 
 def print_groups(report: dict) -> None:
-    """Species, breeds and calibration of one artefact, a line each."""
+    """What is found, species, breeds and calibration of one artefact, a line each."""
+    found = report["found"]
+    print(
+        f"  found     {found['found']:,} of {found['photos']:,} photos, {found['unsure']:,} unsure, "
+        f"{found['nothing']:,} nothing; {found['right_species']:,} of the right species"
+    )
+    if alarms := report.get("false_alarms"):
+        print(
+            f"  alarms    {alarms['found']:,} found and {alarms['unsure']:,} unsure on {alarms['photos']:,} photos "
+            "without a pet"
+        )
     species = [
         f"{name} {group['dataset_iou']:.4f} ({group['images']:,} photos, {group['species_accuracy']:.1%} called so)"
         for name, group in report["by_species"].items()
@@ -57,7 +69,7 @@ def print_groups(report: dict) -> None:
     if "pixels_without_border" in calibration:
         errors.append(f"{calibration['pixels_without_border']['ece']:.2%} with the border left out")
     if "found" in calibration:
-        errors.append(f"{calibration['found']['ece']:.2%} of the confidence in a found pet")
+        errors.append(f"{calibration['found']['ece']:.2%} of the confidence in a pet")
     print(f"  ECE       {', '.join(errors)}")
 
 

@@ -4,11 +4,10 @@ from array import array
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-import cv2
 import numpy as np
 
 from engine.latency import tails
-from engine.segmenter import FOUND_AREA, FOUND_CONFIDENCE
+from engine.segmenter import FOUND, pets_in
 from engine.spec import ModelSpec
 from engine.video.clip import Frame
 from engine.video.segmenter import SegmentedFrame
@@ -50,9 +49,9 @@ class Record:
         self.seconds.append(float(frame.pts * self._time_base))
         self.cuts += seen.is_cut
         self._note_latency(backend, seen)
-        if seen.labels.any() and 1 - cv2.mean(seen.probabilities[0], mask=seen.labels)[0] >= FOUND_CONFIDENCE:
-            for name, share in seen.areas.items():
-                self._shown[name] += share >= FOUND_AREA
+        if seen.found == FOUND:
+            for name in pets_in(seen.areas):
+                self._shown[name] += 1
 
     def note_compared(self, backend: str, seen: SegmentedFrame, agreed: float) -> None:
         """Notes what a second backend made of the same frame; `agreed` is the share of equal pixels, 0 to 1."""

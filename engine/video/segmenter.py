@@ -14,9 +14,12 @@ from functools import cached_property
 import numpy as np
 
 from engine.postprocess import leading, mask_from_probabilities, softmax
-from engine.segmenter import Segmenter, preprocess, timed
+from engine.segmenter import NOTHING, Segmenter, confidence_of, finding_of, preprocess, timed
 from engine.spec import ModelSpec
+from engine.species import settle_probabilities
 from engine.video.smoothing import STRENGTH, TemporalSmoothing
+
+STEADINESS = 0.8  # share of the past in the confidence: a pet that comes or goes is told within half a second
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,9 @@ class SegmentedFrame:
 
     Attributes:
         image: uint8 (H, W, 3) RGB, the frame.
-        probabilities: float32 (num_classes, h, w), the model's size, smoothed over time.
+        probabilities: float32 (num_classes, h, w), the model's size, smoothed over time, each pet of one species; all
+            background where nothing is found.
+        found: "found", "unsure" or "nothing", steady over time.
         is_cut: a new scene begins with this frame.
         timings: milliseconds by stage: preprocess, infer, smooth.
         spec: the model's.
@@ -33,6 +38,7 @@ class SegmentedFrame:
 
     image: np.ndarray
     probabilities: np.ndarray
+    found: str
     is_cut: bool
     timings: dict[str, float]
     spec: ModelSpec
@@ -41,7 +47,8 @@ class SegmentedFrame:
     def labels(self) -> np.ndarray:
         """uint8 (h, w), the model's size: 0 = background, 1.. = `spec.objects`. The mask, quicker and coarser."""
         count = len(self.spec.objects)
-        return leading(self.probabilities[1 : 1 + count]) * (self.probabilities[0] < 0.5)
+        objects = self.probabilities[1 : 1 + count]
+        return leading(objects) * (objects.sum(axis=0) > self.probabilities[0])
 
     @cached_property
     def areas(self) -> dict[str, float]:
@@ -82,10 +89,12 @@ class VideoSegmenter:
     def __init__(self, segmenter: Segmenter, smoothing: float = STRENGTH) -> None:
         self.segmenter = segmenter
         self._smoothing = TemporalSmoothing(smoothing)
+        self._confidence: float | None = None  # averaged over the frames so far
 
     def reset(self) -> None:
         """Forgets the frames so far, as before a new clip."""
         self._smoothing.reset()
+        self._confidence = None
 
     def step(self, frame: np.ndarray | SizedFrame) -> SegmentedFrame:
         """Segments the next frame.
@@ -133,5 +142,26 @@ class VideoSegmenter:
     def _finish(
         self, image: np.ndarray, seen: np.ndarray, logits: np.ndarray, timings: dict[str, float]
     ) -> SegmentedFrame:
-        (probabilities, is_cut), smooth_ms = timed(lambda: self._smoothing(seen, softmax(logits)))
-        return SegmentedFrame(image, probabilities, is_cut, {**timings, "smooth": smooth_ms}, self.segmenter.spec)
+        (shown, found, is_cut), smooth_ms = timed(self._decide, seen, softmax(logits))
+        return SegmentedFrame(
+            image, shown, found, is_cut, {**timings, "smooth": smooth_ms}, self.segmenter.spec
+        )
+
+    def _decide(self, seen: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, str, bool]:
+        """What is shown of a frame, in the light of those before it: its probabilities, what is found, a cut or not."""
+        spec = self.segmenter.spec
+        probabilities, is_cut = self._smoothing(seen, probabilities)
+        now = confidence_of(probabilities, len(spec.objects)) or 0.0
+        past = now if self._confidence is None or is_cut else self._confidence
+        self._confidence = STEADINESS * past + (1 - STEADINESS) * now
+        found = finding_of(self._confidence, spec)
+        if found == NOTHING:
+            return only_background(probabilities), found, is_cut
+        return settle_probabilities(probabilities, len(spec.objects)), found, is_cut
+
+
+def only_background(probabilities: np.ndarray) -> np.ndarray:
+    """Probabilities of that shape, float32 (num_classes, h, w), in which everything is background."""
+    nothing = np.zeros_like(probabilities)
+    nothing[0] = 1
+    return nothing

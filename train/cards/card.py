@@ -46,12 +46,18 @@ def run(*, model: Path = Path("models/fastsegnet"), data: Path | None = None, di
     if data is not None:
         spec = evaluated(opened, data, disturbed)
         spec.save(opened.folder)
-    card = opened.folder / "README.md"  # its own, so it is not asked whether it may be replaced
+    card = write_card(spec, opened.folder)
+    scores = {name: artefact.metrics for name, artefact in spec.artefacts.items()}
+    return Outcome({"model": str(opened.folder), "card": str(card), "scores": scores})
+
+
+def write_card(spec: ModelSpec, folder: Path) -> Path:
+    """Renders a model's card into its folder, and says so."""
+    card = folder / "README.md"  # its own, so it is not asked whether it may be replaced
     with write_aside(card) as partial:
         partial.write_text(render(spec))
     print(f"wrote {card}")
-    scores = {name: artefact.metrics for name, artefact in spec.artefacts.items()}
-    return Outcome({"model": str(opened.folder), "card": str(card), "scores": scores})
+    return card
 
 
 def evaluated(model: Model, root: Path, disturbed: int) -> ModelSpec:
@@ -75,7 +81,8 @@ def evaluated(model: Model, root: Path, disturbed: int) -> ModelSpec:
         artefacts[name] = replace(artefact, metrics=metrics)
         print(f"{name:<18} {score_line(metrics)}", flush=True)
     shown = report["artefacts"][scored.shown]
-    evaluation = {
+    kept = {"finding": model.spec.evaluation["finding"]} if "finding" in model.spec.evaluation else {}
+    evaluation = kept | {
         "split": "test",
         "images": shown["images"],
         "artefact": scored.shown,

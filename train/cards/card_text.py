@@ -6,7 +6,14 @@ from pathlib import Path
 
 from engine.score_table import INT8_IR
 from engine.spec import ModelSpec
-from train.cards.score_text import by_species_text, calibration_text, filled, robustness_section, score_table
+from train.cards.score_text import (
+    by_species_text,
+    calibration_text,
+    filled,
+    finding_section,
+    robustness_section,
+    score_table,
+)
 from train.recipe import Recipe
 from train.revision import STEPS
 
@@ -58,12 +65,14 @@ OpenVINO FP32 and OpenVINO INT8, all from one set of weights.
 """,
         filled(
             f"Test split of Oxford-IIIT Pet, {scored_photos(spec)}, at the annotation's own resolution, each artefact "
-            "run through the engine. Binary counts the border as pet; trimap is pet, background and border; species "
-            f"ignores the border.{interval_words(spec)}"
+            "run through the engine. Outline is the mask that a user gets, the annotated border ignored. Binary counts "
+            "the border as pet, in prediction and annotation; trimap is pet, background and border; species ignores "
+            f"the border.{interval_words(spec)}"
         ),
         score_table([spec]),
         by_species_text(spec),
         calibration_text(spec),
+        finding_section(spec),
         robustness_section(spec),
         speed_section(spec),
         training_section(spec),

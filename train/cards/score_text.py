@@ -6,7 +6,10 @@ from collections.abc import Callable
 from engine.metrics import HEADLINES, value_at
 from engine.spec import ModelSpec
 
-HEADINGS = ("binary IoU", "mean image IoU", "trimap mIoU", "species mIoU", "boundary IoU", "pixel accuracy")
+HEADINGS = (
+    "outline IoU", "outline, mean image", "binary IoU", "mean image IoU", "trimap mIoU", "species mIoU", "boundary IoU",
+    "pixel accuracy",
+)  # fmt: skip
 WIDTH = 120  # of a paragraph
 FEW = 5  # breeds at either end that the card names
 
@@ -94,8 +97,8 @@ def calibration_text(spec: ModelSpec) -> str:
         text += f" ({calibration['pixels_without_border']['ece']:.2%} with the border left out)"
     if "found" in calibration:
         text += (
-            f"; {calibration['found']['ece']:.2%} of the confidence shown with a found pet, against the share of its "
-            "pixels that are pet"
+            f"; {calibration['found']['ece']:.2%} of the confidence shown with a pet, against the share of its mask "
+            "that is one, the border left out"
         )
     lines = [filled(text + ".")]
     if table := calibration["pixels"]["table"]:
@@ -108,6 +111,27 @@ def calibration_text(spec: ModelSpec) -> str:
             for each in table
         ]  # fmt: skip
     return "\n".join(lines)
+
+
+def finding_section(spec: ModelSpec) -> str:
+    """When a pet counts as found, and what that costs."""
+    told = spec.evaluation.get("finding")
+    if not told:
+        return ""
+    text = (
+        f"A pet is found where the confidence in it is {spec.finding.found:.3f} or more, perhaps one from "
+        f"{spec.finding.unsure:.3f} on, and below that there is nothing. Chosen by `python -m train threshold` so that "
+        f"{told['nothing']:.0%} of {told['photos']:,} everyday photos with a cat or a dog are called nothing and "
+        f"{told['unsure']:.0%} are not called found. Beside it, {told['photos_without']:,} photos without one, many of "
+        "them of other animals, which this network has never seen:"
+    )
+    rows = [row(["confidence from", "photos with a pet that are below", "photos without one that are not"])]
+    rows.append("|" + "---|" * 3)
+    rows += [
+        row([f"{each['threshold']:.3f}", f"{each['below']:.1%}", f"{each['false_alarms']:.1%}"])
+        for each in told["curve"]
+    ]
+    return "\n\n".join(["## Found or not", filled(text), "\n".join(rows)])
 
 
 def robustness_section(spec: ModelSpec) -> str:

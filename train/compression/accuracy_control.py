@@ -15,7 +15,7 @@ from engine.dataset import Sample
 from engine.errors import InferenceError
 from engine.evaluate import read_annotated
 from engine.metrics import PetScores, PhotoCounts
-from engine.postprocess import mask_from_logits, trimap_from_logits
+from engine.postprocess import protocol_mask, trimap_from_logits
 from engine.segmenter import preprocess
 from engine.spec import ModelSpec
 from train.compression.ptq import (
@@ -74,7 +74,7 @@ class Judge:
         for number in numbers:
             sample, (picture, trimap) = self.samples[number], self.read[number]
             logits = request.infer([preprocess(picture.image, self.spec.size_hw)])[0][0]
-            mask = mask_from_logits(logits, picture.size_hw, len(self.spec.objects))
+            mask = protocol_mask(logits, picture.size_hw, len(self.spec.objects))
             scores.add(trimap, sample.species, mask, trimap_from_logits(logits, trimap.shape))
         return scores.photos
 
