@@ -102,7 +102,7 @@ class ManyRun:
                 with self._quiet.working():
                     self._rows.append(self._answer_or_name(path, archive))
                 left = (time.monotonic() - started) / self.done * (self.total - self.done)
-                yield Step(self.done, self.total, self._in_words(), left)
+                yield Step(self.done, self.total, self._in_words(), left if left >= 1 else None)
             archive.writestr(TABLE_NAME, self._table(), zipfile.ZIP_DEFLATED)
         self.written = target if self._rows else None
 
