@@ -1,99 +1,55 @@
-"""One photo through all lanes: what each saw, what each cost."""
+"""Two lanes on one photo: whether they see the same."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from demo.answers import Answers, Seen
 from demo.lanes import Lanes
-from engine.images import ImageSource, Picture, read_picture
-from engine.latency import Samples, compare_all, measure, summarise
-from engine.segmenter import Segmentation
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the page shows of a photo.
+    """What two backends see in a photo.
 
     Attributes:
-        picture: the photo, all its pixels.
-        left, right: the backends compared.
-        segmentations: of those two, by backend.
-        precisions: what each of those two really executes in, by backend.
-        samples: milliseconds of every lane that runs, by backend.
-        failures: why the other lanes do not run, by backend.
+        left, right: what each sees.
+        precisions: what each really executes in, by backend.
     """
 
-    picture: Picture
-    left: str
-    right: str
-    segmentations: dict[str, Segmentation]
+    left: Seen
+    right: Seen
     precisions: dict[str, str]
-    samples: dict[str, Samples]
-    failures: dict[str, str]
 
-    @property
-    def medians(self) -> dict[str, float]:
-        """Median milliseconds from decoded picture to mask, by backend."""
-        return {name: float(np.median(rows.sum(axis=1))) for name, rows in self.samples.items()}
-
-    @property
+    @cached_property
     def agreement(self) -> float:
         """Share of pixels, 0 to 1, on which left and right give the same class."""
-        return float(np.mean(self.segmentations[self.left].mask == self.segmentations[self.right].mask))
+        left, right = self.left.segmentation.mask, self.right.segmentation.mask
+        return float(np.count_nonzero(left == right) / left.size)
 
     def numbers(self) -> dict:
-        """All figures, for a program; the entries of `benchmark --json` among them."""
+        """All figures, for a program."""
+        sides = {each.backend: each.segmentation for each in (self.left, self.right)}
         return {
-            "size_hw": list(self.picture.size_hw),
-            "left": self.left,
-            "right": self.right,
+            "size_hw": list(self.right.segmentation.size_hw),
+            "left": self.left.backend,
+            "right": self.right.backend,
             "agreement": self.agreement,
-            "areas": {name: s.areas for name, s in self.segmentations.items()},
-            "confidence": {name: s.confidence for name, s in self.segmentations.items()},
+            "found": {name: each.found for name, each in sides.items()},
+            "areas": {name: each.areas for name, each in sides.items()},
+            "confidence": {name: each.confidence for name, each in sides.items()},
             "executes": self.precisions,
-            "backends": {name: summarise(rows) for name, rows in self.samples.items()},
-            "ratios": compare_all(self.samples),
-            "rounds": max(map(len, self.samples.values()), default=0),
-            "unavailable": self.failures,
         }
 
 
-def compare_lanes(
-    lanes: Lanes,
-    photo: ImageSource,
-    left: str,
-    right: str,
-    on_progress: Callable[[float, str], None] = lambda share, what: None,
-) -> Comparison:
-    """Runs a photo through every lane.
-
-    Args:
-        lanes: the backends.
-        photo: as `engine.images.read_picture` takes it.
-        left: backend on the left of the slider.
-        right: backend on the right.
-        on_progress: told the share done, 0 to 1, and what is going on.
+def compare(lanes: Lanes, answers: Answers, photo: str, left: str, right: str) -> Comparison:
+    """Segments a photo with both, as far as that was not done yet.
 
     Raises:
         InputError: the photo cannot be read, or a backend is unknown.
-        EngineError: the left or right backend cannot run here.
+        EngineError: a backend cannot run here, or failed.
     """
-    on_progress(0.0, "Reading the photo")
-    picture = read_picture(photo)
-    needed = read_picture(photo, needed_hw=lanes.spec.size_hw)  # as `Segmenter.predict` reads it
-    on_progress(0.05, "Opening the backends")
-    chosen = {name: lanes.get(name) for name in (left, right)}
-    segmenters = lanes.available()
-    on_progress(0.2, "Segmenting")
-    segmentations = {name: segmenter.segment(needed) for name, segmenter in chosen.items()}
-
-    def timing(share: float) -> None:
-        on_progress(0.3 + 0.7 * share, "Timing the backends")
-
-    with lanes.quiet.measuring():
-        measured = measure(segmenters, [needed], lanes.rounds, on_progress=timing)
-    precisions = {name: segmenter.describe().precision for name, segmenter in chosen.items()}
-    return Comparison(
-        picture, left, right, segmentations, precisions, measured.samples, lanes.failures() | measured.failures
-    )
+    seen = [answers.see(photo, name) for name in (left, right)]
+    precisions = {name: lanes.get(name).describe().precision for name in (left, right)}
+    return Comparison(*seen, precisions)

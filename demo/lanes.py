@@ -1,19 +1,24 @@
 """The backends that answer side by side on the page: opened once, shared by everyone."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
+
+import numpy as np
 
 from demo.looks import LOOKS
 from demo.quiet import Quiet
 from engine.errors import EngineError, InputError
-from engine.segmenter import Segmenter
+from engine.images import read_picture
+from engine.segmenter import DEFAULT_BACKEND, Segmenter
 from engine.spec import ModelSpec
 
 LANES: Mapping[str, tuple[str, str]] = {
     name: LOOKS[name] for name in ("torch", "torchscript", "openvino-fp32", "openvino-int8")
 }
 BASELINE = "torch"
-ROUNDS = 9  # calls of each lane after it is warm, for a photo; the charts show medians
+ROUNDS = 9  # timed calls of each lane for a photo, at the most; the charts show medians
+WARM_UP_CALLS = 2  # of each lane when it was opened
 
 
 class Lanes:
@@ -48,8 +53,17 @@ class Lanes:
         self._lock = threading.Lock()
 
     def open_in_background(self) -> None:
-        """Starts opening all lanes, so that the first photo need not wait for it."""
-        threading.Thread(target=self.available, name="open-lanes", daemon=True).start()
+        """Starts opening all lanes and makes them warm, so that the first photo need not wait for it."""
+        threading.Thread(target=self._warm_up, name="open-lanes", daemon=True).start()
+
+    def _warm_up(self) -> None:
+        picture = read_picture(np.zeros((*self.spec.size_hw, 3), np.uint8))
+        for name in (DEFAULT_BACKEND, *self.names):  # what the first answer comes from is first
+            with contextlib.suppress(EngineError):
+                segmenter = self.get(name)
+                for _ in range(WARM_UP_CALLS):
+                    with self.quiet.working():
+                        segmenter.segment(picture)
 
     def get(self, name: str) -> Segmenter:
         """A lane that runs.

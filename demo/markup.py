@@ -1,62 +1,114 @@
-"""The pieces of HTML that show a result; their looks are in style.css."""
+"""The pieces of HTML that show a result; their looks are in photo.css."""
 
 from html import escape
+from urllib.parse import quote
 
 from demo import words
 from demo.comparison import Comparison
 from demo.looks import label
-from engine.segmenter import Segmentation
+from demo.photo_handlers import sameness
+from demo.timing import Timings
+from engine.segmenter import FOUND, NOTHING, Segmentation
 
-EMPTY = """<div class="empty"><p class="empty-title">See what four runtimes make of one photo</p>
-<p>Drop in a cat or a dog, paste a picture, use the camera, or press an example. It runs at once.</p></div>"""
-UNREADABLE = """<div class="empty"><p class="empty-title">Nothing to show</p>
-<p>The message in the corner says why. Try another photo, or choose another backend.</p></div>"""
+EMPTY = """<div class="empty"><p class="empty-title">Cut out your cat or dog</p>
+<p>Drop in a photo, paste one, use the camera, or press an example. Several at once come back as one ZIP.</p></div>"""
 
 
-def verdict_html(comparison: Comparison) -> str:
-    left, right = (comparison.segmentations[name] for name in (comparison.left, comparison.right))
-    lines = [
-        f'<p class="verdict-same">{escape(words.verdict(left, right, comparison.agreement))}</p>',
-        f'<p class="verdict-fast">{escape(words.race(comparison.left, comparison.right, comparison.medians))}</p>',
-    ]
-    if words.pets(right):
-        lines.append(f'<p class="verdict-note">{escape(words.segmentation_in_words(right))}</p>')
-    for reason in dict.fromkeys(comparison.failures.values()):
-        names = " and ".join(label(name) for name, why in comparison.failures.items() if why == reason)
+def file_url(path: str) -> str:
+    """Where the page finds a file that the server wrote, relative to the page, which may live behind a prefix."""
+    return f"gradio_api/file={quote(path)}"
+
+
+def verdict_html(segmentation: Segmentation, touched_up: bool = False) -> str:
+    """What was found, the pet first."""
+    lines = [f'<h2 class="verdict-found">{escape(words.headline(segmentation))}</h2>']
+    if detail := words.detail(segmentation):
+        lines.append(f'<p class="verdict-note">{escape(detail)}</p>')
+    if touched_up:
+        lines.append('<p class="verdict-note">Touched up by hand.</p>')
+    return f'<div class="verdict {segmentation.found}" role="status">{"".join(lines)}</div>'
+
+
+def result_html(path: str, segmentation: Segmentation, view: str) -> str:
+    """The picture of the answer, as `demo.photo_handlers` wrote it."""
+    said = words.segmentation_in_words(segmentation)
+    text = f"{view}. {said}" if segmentation.found == FOUND else said
+    is_alone = path.endswith(".png")
+    return (
+        f'<figure class="answer{" checkered" if is_alone else ""}" data-found="{segmentation.found}">'
+        f'<img src="{escape(file_url(path))}" alt="{escape(text)}"></figure>'
+    )
+
+
+def trouble_html(text: str) -> str:
+    """A refusal, where the result would be."""
+    return f'<div class="trouble" role="alert"><h2 class="verdict-found">That did not work</h2><p>{escape(text)}</p></div>'
+
+
+def working_html(text: str) -> str:
+    """What is being done, in words."""
+    return f'<p class="speed-working">{escape(text)}</p>'
+
+
+def speed_html(right: str, left: str, timings: Timings) -> str:
+    """How fast, with intervals, or why it cannot be told; and who cannot answer here."""
+    lines = [f'<p class="speed-said">{escape(words.speed(right, left, timings))}</p>']
+    for reason in dict.fromkeys(timings.failures.values()):
+        names = " and ".join(label(name) for name, why in timings.failures.items() if why == reason)
         lines.append(f'<p class="verdict-note">{escape(names)} cannot answer here: {escape(reason)}</p>')
-    return f'<div class="verdict" role="status" aria-live="polite">{"".join(lines)}</div>'
+    return "".join(lines)
 
 
-def captions_html(comparison: Comparison) -> str:
-    """The backends on either side of the slider, with the precision that really executes."""
-    sides = [
-        f"<span><b>{mark} {escape(label(name))}</b><br>executes {escape(comparison.precisions[name])}</span>"
-        for mark, name in (("◧", comparison.left), ("◨", comparison.right))
-    ]
-    return f'<div class="captions">{"".join(sides)}</div>'
+def comparison_html(comparison: Comparison, left_path: str, right_path: str) -> str:
+    """One picture over the other, and a slider that moves the line between them; arrow keys move it too."""
+    sides = (comparison.left, left_path, "◧"), (comparison.right, right_path, "◨")
+    pictures = "".join(
+        f'<img class="side-{number}" src="{escape(file_url(path))}" '
+        f'alt="{escape(label(seen.backend))}: {escape(words.segmentation_in_words(seen.segmentation))}">'
+        for number, (seen, path, _) in enumerate(sides)
+    )
+    captions = "".join(
+        f"<span><b>{mark} {escape(label(seen.backend))}</b><br>"
+        f"executes {escape(comparison.precisions[seen.backend])}</span>"
+        for seen, _, mark in sides
+    )
+    return (
+        f'<p class="same-said">{escape(sameness(comparison))}</p><div class="captions">{captions}</div>'
+        f'<div class="compare" style="--at:50%">{pictures}<div class="compare-line"></div>'
+        '<input type="range" min="0" max="100" value="50" aria-label="Line between the two backends, in percent" '
+        "oninput=\"this.parentElement.style.setProperty('--at', this.value + '%')\"></div>"
+    )
+
+
+def difference_html(comparison: Comparison, path: str) -> str:
+    """Where the two disagree."""
+    text = difference_text(comparison)
+    return (
+        f'<figure class="difference"><img src="{escape(file_url(path))}" alt="{escape(text)}">'
+        f"<figcaption>{escape(text)}</figcaption></figure>"
+    )
 
 
 def difference_text(comparison: Comparison) -> str:
-    left, right = label(comparison.left), label(comparison.right)
+    left, right = label(comparison.left.backend), label(comparison.right.backend)
     return f"{left} and {right} differ on {words.percent(1 - comparison.agreement)} of the pixels."
 
 
 def areas_html(comparison: Comparison) -> str:
     """Areas and confidence of both sides as a table with bars."""
-    spec = comparison.segmentations[comparison.left].spec
-    shares = [shares_of(comparison.segmentations[name]) for name in (comparison.left, comparison.right)]
+    sides = [(each.backend, each.segmentation) for each in (comparison.left, comparison.right)]
+    spec = sides[0][1].spec
     colors = {c.name: c.color for c in spec.objects} | {"background": "var(--body-text-color-subdued)"}
+    shares = [shares_of(segmentation) for _, segmentation in sides]
     rows = "".join(
         f'<tr><th scope="row">{name}</th>' + "".join(bar_cell(side[name], colors[name]) for side in shares) + "</tr>"
         for name in shares[0]
     )
-    sure = "".join(
-        f"<td>{confidence_text(comparison.segmentations[n])}</td>" for n in (comparison.left, comparison.right)
-    )
-    heads = "".join(f'<th scope="col">{escape(label(n))}</th>' for n in (comparison.left, comparison.right))
+    sure = "".join(f"<td>{confidence_text(segmentation)}</td>" for _, segmentation in sides)
+    heads = "".join(f'<th scope="col">{escape(label(name))}</th>' for name, _ in sides)
     return (
-        f'<table class="areas"><thead><tr><th></th>{heads}</tr></thead><tbody>{rows}'
-        f'<tr><th scope="row">mean probability</th>{sure}</tr></tbody></table>'
+        f'<table class="areas"><thead><tr><td></td>{heads}</tr></thead><tbody>{rows}'
+        f'<tr><th scope="row">confidence</th>{sure}</tr></tbody></table>'
     )
 
 
@@ -70,4 +122,7 @@ def bar_cell(share: float, color: str) -> str:
 
 
 def confidence_text(segmentation: Segmentation) -> str:
-    return "no pet" if segmentation.confidence is None else words.percent(segmentation.confidence)
+    if segmentation.confidence is None:
+        return "no pet"
+    told = {FOUND: "", NOTHING: ", too little"}.get(segmentation.found, ", not sure")
+    return words.percent(segmentation.confidence) + told

@@ -1,239 +1,341 @@
-"""The Photo tab: a picture on the left, what two backends see in it on the right."""
+"""The Photo tab: a picture in, its pet out at once; then whether two backends agree, then how fast they are."""
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import numpy as np
-import plotly.graph_objects as go
-from PIL import Image
 
+from demo import many, markup
 from demo.charts import latency_chart
-from demo.comparison import compare_lanes
-from demo.downloads import new_folder
-from demo.drawing import disagreement, fit_for_page, fit_mask
-from demo.inputs import photo_input, plainly
+from demo.inputs import photo_input
 from demo.lanes import Lanes
 from demo.looks import label
-from demo.markup import EMPTY, UNREADABLE, areas_html, captions_html, difference_text, verdict_html
-from demo.photo_effects_layout import PhotoEffects
-from demo.words import pets
-from engine.backends import INT8_BACKEND
-from engine.cutout import cut_out
-from engine.drawing import overlay_mask
-from engine.images import read_picture
-from engine.postprocess import softmax
+from demo.photo_code import CODE, NAME_SERVER
+from demo.photo_handlers import LEFT, RIGHT, PhotoHandlers, Style
+from demo.photo_layout import PRESS, Downloads, StyleInputs, show_options
+from demo.views import VIEWS
+from engine.errors import EngineError
+from engine.segmenter import FOUND
 
-EXAMPLES = Path(__file__).parent / "examples"
-LEFT, RIGHT = "openvino-fp32", INT8_BACKEND
-CODE = """```bash
-python -m engine predict cat.jpg --backend openvino-int8 --cutout
-python -m engine predict cat.jpg --effect blur --export coco,rle,svg --instances
-python -m engine benchmark --photo cat.jpg
-```
-```python
-from engine import Segmenter
-
-segmentation = Segmenter.open("fastsegnet", backend="openvino-int8").predict("cat.jpg")
-segmentation.areas, segmentation.mask.shape
-
-from engine.effects import apply_effect
-from engine.images import read_picture
-from engine.postprocess import softmax
-
-image, probabilities = read_picture("cat.jpg").image, softmax(segmentation.logits)
-blurred = apply_effect("blur", image, probabilities, segmentation.spec)
-```
-```python
-from gradio_client import Client, handle_file
-
-page = Client("http://127.0.0.1:7860")
-overlay, numbers = page.predict(handle_file("cat.jpg"), "openvino-int8", api_name="/predict")
-sticker = page.predict(handle_file("cat.jpg"), "openvino-int8", api_name="/sticker")
-```"""
-
-CompareResult = tuple[str, str, tuple[np.ndarray, np.ndarray] | None, go.Figure | None, dict, str, dict | None]
+FOLDER = Path(__file__).parent
+EXAMPLES = [
+    FOLDER / "examples" / f"{name}.jpg" for name in ("cat", "black-cat", "dog", "dog-room", "cat-and-dog", "coffee")
+]
+SILENT: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+Current = dict[str, Any] | None
+"""The photo that is shown: its path under "photo", and the number that `PhotoHandlers.begin` gave it."""
 
 
-class PhotoHandlers:
-    """What the tab does, as plain functions over the lanes."""
+class PhotoTab:
+    """Lays the tab out inside the current `gr.Blocks` and connects it.
+
+    Args:
+        lanes: the backends of the page.
+    """
 
     def __init__(self, lanes: Lanes) -> None:
         self.lanes = lanes
+        self.handlers = PhotoHandlers(lanes)
+        self.current, self.anyway, self.strokes = gr.State(None), gr.State(False), gr.State(None)
+        choices = [(label(name), name) for name in lanes.names]
+        self.left = gr.Dropdown(choices, value=LEFT, label="Left", min_width=160, elem_id="left", render=False)
+        self.right = gr.Dropdown(choices, value=RIGHT, label="Right", min_width=160, elem_id="right", render=False)
+        with gr.Row(elem_classes="photo"):
+            with gr.Column(scale=2, min_width=300, elem_classes="photo-input"):
+                self._build_input()
+            with gr.Column(scale=3, min_width=320, elem_id="answer"):
+                self._build_answer()
+        self.many = many.build(lanes, self.right)
+        with gr.Column(visible=False, elem_id="more") as self.more:
+            self._build_more()
+        with gr.Accordion("The same from code", open=False):
+            self.code = gr.Markdown(CODE, elem_id="code")
+        gr.HTML("", js_on_load=(FOLDER / "photo.js").read_text(), elem_id="photo-script", padding=False)
+        self._connect()
+        self._serve_programs()
 
-    @plainly
-    def compare(
-        self,
-        photo: str | None,
-        left: str = LEFT,
-        right: str = RIGHT,
-        progress: Callable[[float, str], None] | None = None,
-    ) -> CompareResult:
-        """Segments a photo with two backends and times all of them.
+    def _build_input(self) -> None:
+        self.picture = photo_input(
+            label="Photo",
+            sources=["upload", "clipboard", "webcam"],
+            webcam_options=gr.WebcamOptions(mirror=False),
+            height=340,
+            elem_id="photo",
+            placeholder="Drop a photo of a cat or a dog here\nor click to choose one",
+        )
+        gr.Examples(
+            [[str(path)] for path in EXAMPLES],
+            inputs=[self.picture],
+            label="Examples",
+            elem_id="examples",
+            api_visibility="private",
+        )
 
-        Args:
-            photo: path of the photo; None clears the page.
-            left: backend on the left of the slider, for example "openvino-fp32".
-            right: backend on the right, for example "openvino-int8".
+    def _build_answer(self) -> None:
+        self.empty = gr.HTML(markup.EMPTY, padding=False)
+        self.verdict = gr.HTML(elem_id="verdict", padding=False)
+        self.use_anyway = gr.Button("Use it anyway", elem_id="anyway", size="sm", visible=False, scale=0)
+        self.result = gr.HTML(elem_id="result", padding=False)
+        with gr.Column(visible=False) as self.tools:
+            self.speed = gr.HTML(elem_id="speed", padding=False)
+            self.style = StyleInputs.build()
+            self.note = gr.HTML(elem_id="effect-note", padding=False)
+            self.downloads = Downloads.build()
 
-        Returns:
-            The verdict (HTML), captions (HTML), the two overlays, the latency chart, the disagreement map,
-            areas and confidence (HTML), and all figures as JSON.
-        """
+    def _build_more(self) -> None:
+        gr.HTML("<h2>Two runtimes on the same photo</h2>", padding=False)
+        with gr.Row(elem_classes="lanes"):
+            self.left.render()
+            self.right.render()
+            self.again = gr.Button("Time it again, longer", elem_id="again", min_width=160, scale=0)
+        with gr.Row(elem_classes="side-by-side"):
+            with gr.Column(scale=3, min_width=300):
+                self.slider = gr.HTML(elem_id="slider", padding=False)
+            with gr.Column(scale=2, min_width=260):
+                self.difference = gr.HTML(elem_id="difference", padding=False)
+                self.chart = gr.Plot(label="Latency, median of warm rounds", elem_id="chart")
+        self.pets = gr.Gallery(
+            label="Each pet apart", format="png", columns=3, height="auto", object_fit="contain", interactive=False,
+            visible=False, elem_id="pets", buttons=["download", "fullscreen"],
+        )  # fmt: skip
+        with gr.Accordion("Areas and confidence", open=False):
+            self.areas = gr.HTML(elem_id="areas")
+        with gr.Accordion("All figures", open=False):
+            self.numbers = gr.JSON(show_label=False, elem_id="numbers")
+
+    # --- What happens when ---
+
+    def _connect(self) -> None:
+        shown = [self.verdict, self.use_anyway, self.result, self.tools, self.more, self.empty, *self.downloads.of_a_pet]
+        settings = [self.right, *self.style.all]
+        answer: dict[str, Any] = {"concurrency_limit": 3, "concurrency_id": "answer", **SILENT}
+        answered = gr.on(
+            [self.picture.change, self.right.input],
+            self._answer,
+            [self.picture, *settings],
+            [self.current, self.anyway, self.strokes, *shown, self.speed, self.pets],
+            trigger_mode="always_last",
+            **answer,
+        )
+        self._follow(answered)
+        self._follow(self.left.input(self._left_changed, [self.current], [self.current], queue=False, **SILENT))
+        self.again.click(
+            self._time_longer, [self.current, self.left, self.right], [self.speed, self.chart, self.numbers],
+            concurrency_limit=2, concurrency_id="time", **SILENT,
+        )  # fmt: skip
+
+        self.style.view.change(
+            show_options, [self.style.view], [*self.style.all[1:], self.downloads.shown], queue=False, **SILENT
+        )
+        redraw = [self.current, *settings, self.anyway, self.strokes]
+        gr.on(
+            [each.change for each in self.style.all],
+            self._redraw,
+            redraw,
+            [self.result, self.note],
+            trigger_mode="always_last",
+            **answer,
+        )
+        self.use_anyway.click(
+            self._use_anyway, redraw, [self.anyway, self.use_anyway, self.result, *self.downloads.of_a_pet], **answer
+        )
+        self._connect_downloads()
+        hide, show = (f"() => document.body.classList.{verb}('many-open')" for verb in ("add", "remove"))
+        self.many.started.success(None, js=hide, api_visibility="private")
+        self.many.closed.then(None, js=show, api_visibility="private")
+
+    def _follow(self, answered: gr.events.Dependency) -> None:
+        """What comes after an answer, each on screen before the next begins: agreement, times, each pet apart."""
+        lanes = [self.current, self.left, self.right]
+        compared = answered.success(
+            self._compare, lanes, [self.slider, self.difference, self.areas, self.numbers],
+            concurrency_limit=2, concurrency_id="compare", **SILENT,
+        )  # fmt: skip
+        timed = compared.then(
+            self._time, [*lanes, self.numbers], [self.speed, self.chart, self.numbers],
+            concurrency_limit=4, concurrency_id="time", **SILENT,
+        )  # fmt: skip
+        timed.then(
+            self._pets, [self.current, self.right, self.strokes], [self.pets],
+            concurrency_limit=1, concurrency_id="pets", **SILENT,
+        )  # fmt: skip
+
+    def _connect_downloads(self) -> None:
+        files, handlers = self.downloads, self.handlers
+        of_photo = [self.current, self.right, self.strokes]
+        written: list[tuple[gr.Button, Callable[..., str], list]] = [
+            (files.cutout, self._on_photo(handlers.cut_out), of_photo),
+            (files.mask, self._on_photo(handlers.mask), of_photo),
+            (files.shown, self._on_photo(handlers.effect_file), [self.current, self.right, *self.style.all, self.strokes]),
+            (files.figures, self._on_photo(handlers.figures), [self.current, self.numbers]),
+        ]
+        for name, button in files.exports.items():
+            written.append((button, self._on_photo(handlers.export, name), of_photo))
+        for button, write, inputs in written:
+            button.click(
+                write, inputs, [files.prepared], api_visibility="private", show_progress="minimal",
+                show_progress_on=[button], concurrency_limit=2, concurrency_id="files",
+            ).success(None, js=PRESS, api_visibility="private")  # fmt: skip
+
+    @staticmethod
+    def _on_photo(write: Callable[..., str], *third: str) -> Callable[..., str]:
+        """The handler of a file, over the photo that is shown."""
+
+        def on_photo(current: Current, *rest: Any) -> str:
+            first = () if not third else (rest[0], *third)
+            return write(current["photo"] if current else None, *(first or rest[:1]), *rest[1:])
+
+        return on_photo
+
+    def _answer(self, photo: str | None, right: str, *style: Any, request: gr.Request) -> tuple:
+        """The mask on screen, as soon as there is one."""
+        number = self.handlers.begin(str(request.session_hash))
+        nothing_yet = (None, False, None)
         if photo is None:
-            return "", "", None, None, gr.update(value=None), "", None
-        comparison = compare_lanes(self.lanes, photo, left, right, progress or (lambda share, what: None))
-        image = fit_for_page(comparison.picture.image)
-        masks = [fit_mask(comparison.segmentations[name].mask, image.shape[:2]) for name in (left, right)]
-        spec = self.lanes.spec
+            return *nothing_yet, *self._shown(None), "", gr.update(visible=False)
+        try:
+            seen, path = self.handlers.show(photo, right, Style(*style))
+        except EngineError as error:
+            return *nothing_yet, *self._shown(markup.trouble_html(str(error))), "", gr.update(visible=False)
+        segmentation = seen.segmentation
         return (
-            verdict_html(comparison),
-            captions_html(comparison),
-            (overlay_mask(image, masks[0], spec), overlay_mask(image, masks[1], spec)),
-            latency_chart(comparison.samples, (left, right)),
-            gr.update(value=disagreement(image, *masks), alt_text=difference_text(comparison)),
-            areas_html(comparison),
+            {"photo": photo, "number": number},
+            False,
+            None,
+            markup.verdict_html(segmentation),
+            gr.update(visible=segmentation.found != FOUND and bool(segmentation.pets)),
+            markup.result_html(path, segmentation, VIEWS[style[0]]),
+            gr.update(visible=True),
+            gr.update(visible=True),
+            gr.update(visible=False),
+            *self._offer(seen.has_pet),
+            markup.working_html("Asking the second runtime."),
+            gr.update(visible=False),
+        )
+
+    def _shown(self, trouble: str | None) -> tuple:
+        """The outputs that show an answer, where there is none."""
+        hidden = gr.update(visible=False)
+        return (trouble or "", hidden, "", hidden, hidden, gr.update(visible=trouble is None), *self._offer(False))
+
+    def _offer(self, is_offered: bool) -> list[dict]:
+        """What needs a pet can be pressed where there is one."""
+        return [gr.update(interactive=is_offered)] * len(self.downloads.of_a_pet)
+
+    def _left_changed(self, current: Current, request: gr.Request) -> Current:
+        """The same photo, but what was still done for it with the other backend is not wanted any more."""
+        return current and {**current, "number": self.handlers.begin(str(request.session_hash))}
+
+    def _redraw(
+        self, current: Current, right: str, view: str, color: str, background: str | None, blur: float,
+        anyway: bool, strokes: str | None,
+    ) -> tuple:  # fmt: skip
+        """The answer shown in another way."""
+        if current is None:
+            return gr.skip(), ""
+        try:
+            seen, path = self.handlers.show(
+                current["photo"], right, Style(view, color, background, blur), anyway, strokes
+            )
+        except EngineError as error:
+            return gr.skip(), f'<p class="note" role="status">{error}</p>'
+        return markup.result_html(path, seen.segmentation, VIEWS[view]), ""
+
+    def _use_anyway(self, current: Current, *settings: Any) -> tuple:
+        """What is not sure is used like what is."""
+        *style, _, strokes = settings
+        result, _ = self._redraw(current, *style, True, strokes)
+        return True, gr.update(visible=False), result, *self._offer(True)
+
+    def _is_current(self, current: Current, request: gr.Request) -> bool:
+        return current is not None and self.handlers.is_wanted(str(request.session_hash), current["number"])
+
+    def _compare(self, current: Current, left: str, right: str, request: gr.Request) -> tuple:
+        """What the second backend sees, and where the two disagree."""
+        if current is None or not self._is_current(current, request):
+            return (gr.skip(),) * 4
+        try:
+            comparison, (left_path, right_path, difference) = self.handlers.compared(current["photo"], left, right)
+        except EngineError as error:
+            return markup.trouble_html(str(error)), "", "", None
+        return (
+            markup.comparison_html(comparison, left_path, right_path),
+            markup.difference_html(comparison, difference),
+            markup.areas_html(comparison),
             comparison.numbers(),
         )
 
-    @plainly
-    def predict(self, photo: str, backend: str = RIGHT) -> tuple[np.ndarray, dict]:
-        """Segments a photo with one backend.
+    def _time(
+        self, current: Current, left: str, right: str, numbers: dict | None, request: gr.Request
+    ) -> Iterator[tuple]:
+        """How fast each backend is."""
+        yield from self._timed(current, left, right, numbers, request, longer=False)
 
-        Args:
-            photo: path of the photo.
-            backend: for example "openvino-int8".
+    def _time_longer(self, current: Current, left: str, right: str, request: gr.Request) -> Iterator[tuple]:
+        """The same until the interval is narrow."""
+        yield from self._timed(current, left, right, None, request, longer=True)
 
-        Returns:
-            The overlay, and areas (shares of the picture), confidence, size and timings as JSON.
-        """
-        segmentation = self.lanes.get(backend).predict(photo)
-        image = fit_for_page(read_picture(photo).image)
-        mask = fit_mask(segmentation.mask, image.shape[:2])
-        return overlay_mask(image, mask, self.lanes.spec), {
-            "backend": backend,
-            "size_hw": list(segmentation.size_hw),
-            "areas": segmentation.areas,
-            "confidence": segmentation.confidence,
-            "timings_ms": segmentation.timings,
-        }
-
-    @plainly
-    def cut_out(self, photo: str | None, backend: str, numbers: dict | None) -> tuple[str | None, ...]:
-        """Writes the files to download, at the photo's own size.
-
-        Args:
-            photo: path of the photo.
-            backend: whose mask to use.
-            numbers: what `/compare` gave as JSON.
-
-        Returns:
-            Paths of the cut-out (RGBA PNG; none where no pet was found), the mask (PNG of class ids) and the figures
-            (JSON).
-        """
-        if photo is None:
-            return None, None, None
-        segmentation = self.lanes.get(backend).predict(photo)
-        folder = new_folder()
-        stem = Path(photo).stem
-        paths = [folder / f"{stem}-{suffix}" for suffix in ("cutout.png", "mask.png", "figures.json")]
-        if pets(segmentation):
-            rgba = cut_out(read_picture(photo).image, softmax(segmentation.logits), self.lanes.spec)
-            Image.fromarray(rgba).save(paths[0], compress_level=3)
-        Image.fromarray(segmentation.mask).save(paths[1], compress_level=3)
-        paths[2].write_text(json.dumps(numbers, indent=2) + "\n")
-        return tuple(str(path) if path.exists() else None for path in paths)
-
-
-def build(lanes: Lanes) -> None:
-    """Lays the tab out inside the current `gr.Blocks` and connects it."""
-    handlers, effects = PhotoHandlers(lanes), PhotoEffects(lanes)
-    choices = [(label(name), name) for name in lanes.names]
-    with gr.Row(elem_classes="photo"):
-        with gr.Column(scale=2, min_width=320, elem_classes="photo-input"):
-            picture = photo_input(
-                label="Photo",
-                sources=["upload", "clipboard", "webcam"],
-                height=340,
-                elem_id="photo",
-                placeholder="Drop a photo of a cat or a dog here\nor click to choose one",
-            )
-            gr.Examples(
-                [[str(path)] for path in sorted(EXAMPLES.glob("*.jpg"))],
-                inputs=[picture],
-                label="Examples",
-                api_visibility="private",
-            )
-            with gr.Row():
-                left = gr.Dropdown(choices, value=LEFT, label="Left", min_width=200, elem_id="left")
-                right = gr.Dropdown(choices, value=RIGHT, label="Right", min_width=200, elem_id="right")
-        with gr.Column(scale=3, min_width=320):
-            empty = gr.HTML(EMPTY, padding=False)
-            with gr.Column(visible=False) as results:
-                verdict = gr.HTML(elem_id="verdict", padding=False)
-                with gr.Group():
-                    captions = gr.HTML(elem_id="captions", padding=False)
-                    slider = gr.ImageSlider(
-                        show_label=False, format="jpeg", interactive=False, elem_id="slider", max_height=480,
-                        buttons=["fullscreen"],
-                    )  # fmt: skip
-                with gr.Row():
-                    chart = gr.Plot(label="Latency, median of warm rounds", elem_id="chart", scale=3, min_width=320)
-                    difference = gr.Image(
-                        label="Where they disagree", format="png", interactive=False, elem_id="difference", scale=2,
-                        min_width=220, buttons=["fullscreen"],
-                    )  # fmt: skip
-                effects.build(picture, right)
-                with gr.Accordion("Areas and confidence", open=False):
-                    areas = gr.HTML(elem_id="areas")
-                with gr.Accordion("All figures", open=False):
-                    numbers = gr.JSON(show_label=False, elem_id="numbers")
-            with gr.Accordion("The same from code", open=False):
-                gr.Markdown(CODE)
-
-    def compare(
-        photo: str | None,
-        left: str,
-        right: str,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio finds it by its default)
-    ) -> CompareResult:
-        return handlers.compare(photo, left, right, lambda share, what: progress(share, desc=what))
-
-    compare.__doc__ = PhotoHandlers.compare.__doc__
-    one_at_a_time: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "cpu"}
-    compared = gr.on(
-        [picture.change, left.change, right.change],
-        compare,
-        [picture, left, right],
-        [verdict, captions, slider, chart, difference, areas, numbers],
-        api_name="compare",
-        trigger_mode="always_last",
-        show_progress_on=[verdict, empty],
-        **one_at_a_time,
-    )
-    compared.success(show_results, [picture], [empty, results], api_visibility="private", show_progress="hidden")
-    effects.follow(
-        compared.success(
-            handlers.cut_out,
-            [picture, right, numbers],
-            [effects.cutout, effects.mask, effects.figures],
-            api_name="cut_out",
-            show_progress="hidden",
-            **one_at_a_time,
+    def _timed(
+        self, current: Current, left: str, right: str, numbers: dict | None, request: gr.Request, longer: bool
+    ) -> Iterator[tuple]:
+        if current is None or not self._is_current(current, request):
+            yield (gr.skip(),) * 3
+            return
+        steps = self.handlers.timed(current["photo"], lambda: self._is_current(current, request), longer)
+        said = None
+        while True:
+            try:
+                now = next(steps)
+            except StopIteration as done:
+                timings = done.value
+                break
+            if now != said:
+                said = now
+                yield markup.working_html(said), gr.skip(), gr.skip()
+        if timings is None:
+            yield (gr.skip(),) * 3
+            return
+        yield (
+            markup.speed_html(right, left, timings),
+            latency_chart(timings.measured.samples, (left, right)),
+            (numbers or {}) | timings.numbers(),
         )
-    )
-    compared.failure(hide_results, None, [empty, results], api_visibility="private", show_progress="hidden")
 
-    with gr.Column(visible=False):
-        shown, said = gr.Image(format="png"), gr.JSON()
-        gr.Button().click(handlers.predict, [picture, right], [shown, said], api_name="predict", **one_at_a_time)
+    def _pets(self, current: Current, right: str, strokes: str | None, request: gr.Request) -> dict:
+        """Each pet apart, where there are several."""
+        if current is None or not self._is_current(current, request):
+            return gr.skip()
+        found = self.handlers.answers.see(current["photo"], right, strokes)
+        if not found.has_pet or len(found.instances) < 2:
+            return gr.update(value=None, visible=False)
+        return gr.update(value=self.handlers.pets(current["photo"], right, strokes), visible=True)
+
+    def _serve_programs(self) -> None:
+        """What a program may call: the same handlers over a photo and a backend."""
+        handlers = self.handlers
+        with gr.Column(visible=False):
+            photo = photo_input(label="Photo")
+            backend, left = gr.Textbox(RIGHT, label="Backend"), gr.Textbox(LEFT, label="Left backend")
+            effect, name = gr.Textbox("blur", label="Effect"), gr.Textbox("coco", label="Export")
+            color, blur = gr.Textbox(Style.color, label="Colour"), gr.Number(Style.blur_percent, label="Blur, %")
+            background = photo_input(label="Background")
+            file, said = gr.File(), gr.JSON()
+            for serve, inputs, outputs in (
+                (handlers.predict, [photo, backend], [gr.Image(format="png"), said]),
+                (handlers.compare, [photo, left, backend], [gr.Textbox(), said]),
+                (handlers.cut_out, [photo, backend], [file]),
+                (handlers.effect_file, [photo, backend, effect, color, background, blur], [file]),
+                (handlers.sticker, [photo, backend], [file]),
+                (handlers.mask, [photo, backend], [file]),
+                (handlers.export, [photo, backend, name], [file]),
+                (handlers.pets, [photo, backend], [gr.Gallery()]),
+            ):
+                gr.Button().click(
+                    serve, inputs, outputs, api_name=serve.__name__, concurrency_limit=1, concurrency_id="programs"
+                )
 
 
-def show_results(photo: str | None) -> tuple[dict, dict]:
-    return gr.update(value=EMPTY, visible=photo is None), gr.update(visible=photo is not None)
-
-
-def hide_results() -> tuple[dict, dict]:
-    return gr.update(value=UNREADABLE, visible=True), gr.update(visible=False)
+def build(lanes: Lanes) -> PhotoTab:
+    """The tab inside the current `gr.Blocks`."""
+    return PhotoTab(lanes)

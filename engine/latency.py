@@ -60,6 +60,67 @@ class Measurement:
     cancelled: bool = False
 
 
+class Rounds:
+    """Times segmenters on the same pictures, a round at a time, so that one can stop, look or let others through between.
+
+    Args:
+        segmenters: by name, all of one model.
+        sources: pictures, a round each in turn; the bytes of a file are read and decoded in every round, once.
+        seed: of the order within the rounds.
+    """
+
+    def __init__(
+        self, segmenters: Mapping[str, Segmenter], sources: Sequence[Picture | bytes], seed: int = 0
+    ) -> None:
+        self._segmenters = segmenters
+        self._sources = sources
+        self._rng = np.random.default_rng(seed)
+        self._failures: dict[str, str] = {}
+        self._samples: dict[str, list[list[float]]] = {name: [] for name in segmenters}
+        self._read_ms: list[float] = []
+
+    @property
+    def done(self) -> int:
+        """Whole rounds."""
+        return len(self._read_ms)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every backend failed."""
+        return len(self._failures) == len(self._segmenters)
+
+    def warm_up(self) -> None:
+        """Makes every backend warm."""
+        first, _ = _decoded(self._sources[0], self._segmenters)
+        for name, segmenter in self._segmenters.items():
+            try:
+                warm_up(segmenter, first)
+            except InferenceError as error:
+                self._failures[name] = str(error)
+
+    def run(self) -> None:
+        """One round: each backend once untimed and once timed, in random order."""
+        picture, took_ms = _decoded(self._sources[self.done % len(self._sources)], self._segmenters)
+        for name in self._rng.permutation([name for name in self._segmenters if name not in self._failures]):
+            if self._segment(name, picture) and (timed := self._segment(name, picture)):
+                self._samples[name].append([timed.timings[stage] for stage in STAGES])
+        if not self.is_over:
+            self._read_ms.append(took_ms)
+
+    def measurement(self, cancelled: bool = False) -> Measurement:
+        """What the whole rounds gave."""
+        kept = {name: np.array(rows[: self.done]).reshape(-1, len(STAGES)) for name, rows in self._samples.items()}
+        samples = {name: rows for name, rows in kept.items() if name not in self._failures and self.done}
+        return Measurement(samples, np.array(self._read_ms), dict(self._failures), cancelled)
+
+    def _segment(self, name: str, picture: Picture) -> Segmentation | None:
+        try:
+            return self._segmenters[name].segment(picture)
+        except InferenceError as error:
+            self._failures[name] = str(error)
+            return None
+
+
 def measure(
     segmenters: Mapping[str, Segmenter],
     sources: Sequence[Picture | bytes],
@@ -71,54 +132,24 @@ def measure(
     """Times every segmenter on the same pictures; Ctrl-C ends it early and keeps the whole rounds.
 
     Args:
-        segmenters: by name, all of one model.
-        sources: pictures, a round each in turn; the bytes of a file are read and decoded in every round, once.
+        segmenters, sources, seed: as for `Rounds`.
         rounds: calls of each.
         seconds: where given, as many rounds as fit, `rounds` at least.
-        seed: of the order within the rounds.
         on_progress: told the share done, 0 to 1.
     """
-    failures: dict[str, str] = {}
-    samples: dict[str, list[list[float]]] = {name: [] for name in segmenters}
-    read_ms: list[float] = []
-    rng = np.random.default_rng(seed)
-    cancelled = False
-
-    def segment(name: str, picture: Picture) -> Segmentation | None:
-        try:
-            return segmenters[name].segment(picture)
-        except InferenceError as error:
-            failures[name] = str(error)
-            return None
-
+    timing = Rounds(segmenters, sources, seed)
     try:
-        first, _ = _decoded(sources[0], segmenters)
-        for name, segmenter in segmenters.items():
-            try:
-                warm_up(segmenter, first)
-            except InferenceError as error:
-                failures[name] = str(error)
+        timing.warm_up()
         started = time.perf_counter()
-        while len(read_ms) < rounds or (seconds is not None and time.perf_counter() - started < seconds):
-            picture, took_ms = _decoded(sources[len(read_ms) % len(sources)], segmenters)
-            for name in rng.permutation([name for name in segmenters if name not in failures]):
-                if segment(name, picture) and (timed := segment(name, picture)):
-                    samples[name].append([timed.timings[stage] for stage in STAGES])
-            if len(failures) == len(segmenters):
+        while timing.done < rounds or (seconds is not None and time.perf_counter() - started < seconds):
+            timing.run()
+            if timing.is_over:
                 break
-            read_ms.append(took_ms)
             elapsed = time.perf_counter() - started
-            on_progress(min(1.0, len(read_ms) / rounds, elapsed / seconds if seconds else 1.0))
+            on_progress(min(1.0, timing.done / rounds, elapsed / seconds if seconds else 1.0))
     except KeyboardInterrupt:
-        cancelled = True
-    whole = len(read_ms)
-    kept = {name: np.array(rows[:whole]).reshape(-1, len(STAGES)) for name, rows in samples.items()}
-    return Measurement(
-        {name: rows for name, rows in kept.items() if name not in failures and whole},
-        np.array(read_ms),
-        failures,
-        cancelled,
-    )
+        return timing.measurement(cancelled=True)
+    return timing.measurement()
 
 
 def _decoded(source: Picture | bytes, segmenters: Mapping[str, Segmenter]) -> tuple[Picture, float]:

@@ -44,24 +44,51 @@ def instruction_sets() -> list[str]:
     return [name for flag, name in INSTRUCTION_SETS.items() if flag in flags]
 
 
-def busy_share(seconds: float = 0.5) -> float | None:
-    """Share of all cores, 0 to 1, that is taken by others while this process sleeps; None where /proc has no word.
+class Load:
+    """How busy the machine is between two moments, the first of which is when this is made."""
 
-    Time that the host gives to other virtual machines counts as taken.
-    """
+    def __init__(self) -> None:
+        self._before = _ticks()
+        self._own_before = _own_seconds()
+
+    def all(self) -> float | None:
+        """Share of all cores, 0 to 1, that was taken; None where /proc has no word.
+
+        Time that the host gives to other virtual machines counts as taken.
+        """
+        now = _ticks()
+        if now is None or self._before is None or now[0] == self._before[0]:
+            return None
+        return round(1 - (now[1] - self._before[1]) / (now[0] - self._before[0]), 3)
+
+    def others(self) -> float | None:
+        """The same of what other processes took."""
+        now, taken = _ticks(), self.all()
+        if now is None or self._before is None or taken is None:
+            return None
+        passed = (now[0] - self._before[0]) / os.sysconf("SC_CLK_TCK")  # of all cores, seconds
+        return round(max(0.0, taken - (_own_seconds() - self._own_before) / passed), 3)
+
+
+def _ticks() -> tuple[int, int] | None:
+    """Of all cores since the start: all ticks, and those in which they were idle or waited for disks."""
     path = Path("/proc/stat")
     if not path.is_file():
         return None
+    ticks = [int(x) for x in path.read_text().splitlines()[0].split()[1:9]]
+    return sum(ticks), ticks[3] + ticks[4]
 
-    def read() -> tuple[int, int]:
-        ticks = [int(x) for x in path.read_text().splitlines()[0].split()[1:9]]
-        return sum(ticks), ticks[3] + ticks[4]  # all, idle and waiting for disks
 
-    total, idle = read()
+def _own_seconds() -> float:
+    times = os.times()
+    return times.user + times.system
+
+
+def busy_share(seconds: float = 0.5) -> float | None:
+    """Share of all cores, 0 to 1, that is taken by others while this process sleeps; None where /proc has no word."""
+    load = Load()
     time.sleep(seconds)
-    total_after, idle_after = read()
-    passed = total_after - total
-    return round(1 - (idle_after - idle) / passed, 3) if passed else None
+    return load.all()
 
 
 def usable_cores() -> int:

@@ -1,4 +1,4 @@
-"""One benchmark at a time on a machine: two at once would measure each other."""
+"""One timing at a time on a machine: two at once would measure each other."""
 
 import os
 import tempfile
@@ -43,25 +43,39 @@ def say_so() -> None:
 
 
 @contextmanager
+def try_turn(path: Path | None = None) -> Iterator[bool]:
+    """Takes the turn if no other measures; whether it did.
+
+    Args:
+        path: of the lock file.
+    """
+    if fcntl is None:
+        yield True
+        return
+    with (path or lock_path()).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True  # closing the file gives the turn back, also where the process is killed
+
+
+@contextmanager
 def my_turn(on_wait: Callable[[], None] = say_so, path: Path | None = None) -> Iterator[None]:
     """Waits until no other process of this user measures, then keeps the turn.
 
     Args:
-        on_wait: called once, if another process has the turn.
+        on_wait: called once, if another has the turn.
         path: of the lock file.
     """
-    if fcntl is None:
-        yield
-        return
-    with (path or lock_path()).open("w") as file:
-        is_told = False
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not is_told:
-                    on_wait()
-                    is_told = True
-                time.sleep(WAIT_SECONDS)
-        yield  # closing the file gives the turn back, also where the process is killed
+    is_told = False
+    while True:
+        with try_turn(path) as is_mine:
+            if is_mine:
+                yield
+                return
+        if not is_told:
+            on_wait()
+            is_told = True
+        time.sleep(WAIT_SECONDS)

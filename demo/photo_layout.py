@@ -1,0 +1,88 @@
+"""The pieces of the Photo tab that are laid out by themselves: how the answer is shown, and what can be downloaded."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from demo.inputs import photo_input
+from demo.views import ALONE, VIEWS
+from engine.annotations import EXPORTS
+from engine.effects import DEFAULT_EFFECT_OPTIONS
+
+# The views that an option is for.
+USES = {"color": ("cutout",), "background": ("replace",), "blur": ("blur",)}
+MAX_BLUR = 6  # percent of the longer side; more looks no different
+# What is written when it is asked for is downloaded by pressing a button out of sight.
+PRESS = "() => new Promise(done => setTimeout(done, 150)).then(() => document.querySelector('#prepared').click())"
+
+
+@dataclass(frozen=True)
+class StyleInputs:
+    """The view and its options, one of which is seen at a time."""
+
+    view: gr.Radio
+    color: gr.ColorPicker
+    background: gr.Image
+    blur: gr.Slider
+
+    @property
+    def all(self) -> list[gr.components.Component]:
+        """In the order of `demo.photo_handlers.Style`."""
+        return [self.view, self.color, self.background, self.blur]
+
+    @classmethod
+    def build(cls) -> "StyleInputs":
+        """Lays them out."""
+        view = gr.Radio(
+            [(label, name) for name, label in VIEWS.items()], value=ALONE, label="Show it as", elem_id="effect",
+        )  # fmt: skip
+        color = gr.ColorPicker(
+            DEFAULT_EFFECT_OPTIONS.color, label="Colour of the background", elem_id="effect-color", visible=False
+        )
+        background = photo_input(
+            label="Picture behind the pet", sources=["upload", "clipboard"], height=180, visible=False,
+            elem_id="effect-background", placeholder="Drop a picture for the background here\nor click to choose one",
+        )  # fmt: skip
+        blur = gr.Slider(
+            0.2, MAX_BLUR, DEFAULT_EFFECT_OPTIONS.blur * 100, step=0.2, label="Blur, % of the longer side",
+            elem_id="effect-blur", visible=False,
+        )  # fmt: skip
+        return cls(view, color, background, blur)
+
+
+def show_options(view: str) -> list[dict]:
+    """Which option is seen with a view, and whether there is a file of it besides the cut-out."""
+    return [gr.update(visible=view in views) for views in USES.values()] + [gr.update(visible=view != ALONE)]
+
+
+@dataclass(frozen=True)
+class Downloads:
+    """The buttons, each of which writes its file when it is pressed."""
+
+    cutout: gr.Button
+    shown: gr.Button
+    mask: gr.Button
+    exports: dict[str, gr.Button]
+    figures: gr.Button
+    prepared: gr.DownloadButton
+
+    @property
+    def of_a_pet(self) -> list[gr.Button]:
+        """Those that need a pet."""
+        return [self.cutout, self.shown, self.mask, *self.exports.values()]
+
+    @classmethod
+    def build(cls) -> "Downloads":
+        """Lays them out."""
+        with gr.Row(elem_classes="downloads"):
+            cutout = gr.Button("Cut-out (PNG)", elem_id="cutout", variant="primary", size="md", min_width=140)
+            shown = gr.Button("This picture (PNG)", elem_id="effect-file", size="md", min_width=140, visible=False)
+        with gr.Row(elem_classes="downloads"):
+            mask = gr.Button("Mask (PNG)", elem_id="mask", size="sm", min_width=100)
+            exports = {
+                name: gr.Button(each.label, elem_id=f"export-{name}", size="sm", min_width=100)
+                for name, each in EXPORTS.items()
+            }
+            figures = gr.Button("Figures (JSON)", elem_id="figures", size="sm", min_width=100)
+        prepared = gr.DownloadButton(visible="hidden", elem_id="prepared")
+        return cls(cutout, shown, mask, exports, figures, prepared)
