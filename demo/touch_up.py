@@ -1,0 +1,202 @@
+"""Touching up an answer by hand: a canvas with the photo, a brush that says "pet" or "not pet", and the way back.
+
+The strokes travel through the page as the path of a small file, which knows the photo that it was drawn on.
+"""
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import cv2
+import gradio as gr
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from demo.downloads import new_folder
+from demo.inputs import plainly
+from engine.drawing import rgb
+from engine.errors import InputError
+from engine.images import read_picture
+from engine.touch_up import NOT_PET, PET, UNTOUCHED
+
+# Okabe and Ito's bluish green and vermilion; what each says stands beside it in words.
+COLORS = {PET: "#009E73", NOT_PET: "#D55E00"}
+CHOICES = [("pet", PET), ("not pet", NOT_PET)]
+CANVAS_SIDE = 1024  # px of the longer side of what is drawn on
+MOST_PIXELS = 4 * CANVAS_SIDE**2  # of strokes that come back: a canvas has a quarter of them at the most
+BRUSH = 14  # px of the canvas, its radius at first
+OPAQUE = 127  # alpha above which a pixel is drawn on
+NOTHING_DRAWN = "Nothing is drawn yet. Paint over what is missing or too much, then press the button again."
+HELP = "Paint over what the answer misses or takes too much; roughly is enough, the edge is found again around it."
+PHOTO = "photo"  # the key, within the file of strokes, of what says which photo they belong to
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+
+# The brush takes its colour from the choice above it; asking the server would take a while, and needs not to.
+PICK = f"""kind => ({{"__type__": "update", "brush": {{"default_size": {BRUSH}, "colors": {list(COLORS.values())},
+    "default_color": kind === {PET} ? "{COLORS[PET]}" : "{COLORS[NOT_PET]}", "color_mode": "fixed"}}}})"""
+
+
+class TouchUp:
+    """The section with the canvas.
+
+    Attributes:
+        editor: the canvas.
+        strokes: path of the strokes in use, or None: an input for whatever makes something from an answer. It changes
+            when "Use these strokes" or "Back to the untouched answer" is pressed, and with another photo.
+    """
+
+    def build(self, picture: gr.Image) -> None:
+        """Lays it out inside the current column and connects it.
+
+        Args:
+            picture: the photo, whose value is a path.
+        """
+        self.strokes = gr.State(None)
+        kind = gr.Radio(CHOICES, value=PET, show_label=True, label="The brush says", info=HELP, elem_id="touch-kind")
+        self.editor = gr.ImageEditor(
+            label="Touch up by hand", elem_id="touch-editor", type="numpy", image_mode="RGBA", format="png", height=520,
+            sources=[], transforms=[], layers=False, buttons=[], brush=brush(PET),
+            eraser=gr.Eraser(default_size=BRUSH), placeholder="Choose a photo first",
+        )  # fmt: skip
+        with gr.Row():
+            apply = gr.Button("Use these strokes", variant="primary", elem_id="touch-apply")
+            reset = gr.Button("Back to the untouched answer", elem_id="touch-reset")
+        kind.change(None, [kind], [self.editor], js=PICK, **QUIET)
+        apply.click(use, [picture, self.editor], [self.strokes], api_visibility="private")
+        start: dict[str, Any] = {"fn": start_over, "inputs": [picture], "outputs": [self.editor, self.strokes], **QUIET}
+        gr.on([picture.change, reset.click, self.editor.clear], **start)
+
+
+def brush(kind: int) -> gr.Brush:
+    """The brush that says `PET` or `NOT_PET`, with both colours and no other."""
+    return gr.Brush(BRUSH, colors=list(COLORS.values()), default_color=COLORS[kind], color_mode="fixed")
+
+
+@plainly
+def start_over(photo: str | None) -> tuple[dict | None, None]:
+    """The photo with nothing drawn on it, as the editor's value; and no strokes.
+
+    Args:
+        photo: path of the photo; None empties the canvas.
+    """
+    if photo is None:
+        return None, None
+    image = read_picture(photo, needed_hw=(CANVAS_SIDE, CANVAS_SIDE)).image
+    return {"background": fit_canvas(image), "layers": [], "composite": None}, None
+
+
+def fit_canvas(image: np.ndarray) -> np.ndarray:
+    """The picture at `CANVAS_SIDE` at the most: uint8 (h, w, 3)."""
+    height, width = image.shape[:2]
+    scale = min(1.0, CANVAS_SIDE / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+@plainly
+def use(photo: str | None, value: dict | None) -> str | None:
+    """Writes what is drawn; the path of the strokes, None where nothing is.
+
+    Args:
+        photo: path of the photo.
+        value: of the editor.
+    """
+    strokes = strokes_of(value)
+    if photo is None or not strokes.any():
+        gr.Info(NOTHING_DRAWN)
+        return None
+    return save_strokes(strokes, new_folder(), photo)
+
+
+def strokes_of(value: dict | None) -> np.ndarray:
+    """What is drawn on the editor's layers: uint8 (h, w), 0 = untouched, 1 = pet, 2 = not pet; (1, 1) without layers.
+
+    A pixel is drawn on where it is more than half opaque, with the nearer of the two colours; a later layer lies over
+    an earlier one.
+
+    Args:
+        value: of the editor, whose layers are uint8 (h, w, 4) RGBA.
+
+    Raises:
+        InputError: layers of no use.
+    """
+    layers = (value or {}).get("layers") or [np.zeros((1, 1, 4), np.uint8)]
+    strokes = np.full(layers[0].shape[:2], UNTOUCHED, np.uint8)
+    for layer in layers:
+        if layer.dtype != np.uint8 or layer.shape != (*strokes.shape, 4) or strokes.size > MOST_PIXELS:
+            raise InputError(
+                f"What is drawn came as {layer.dtype} {layer.shape}; expected layers of one size, uint8 "
+                f"(height, width, 4), with {MOST_PIXELS / 1e6:.1f} megapixels at the most. Load the page again."
+            )
+        drawn = layer[..., 3] > OPAQUE
+        is_pet = distance(layer, COLORS[PET]) <= distance(layer, COLORS[NOT_PET])
+        strokes[drawn] = np.where(is_pet, np.uint8(PET), np.uint8(NOT_PET))[drawn]
+    return strokes
+
+
+def distance(layer: np.ndarray, color: str) -> np.ndarray:
+    """Squared distance of each pixel's RGB to a colour: int32 (h, w)."""
+    return np.square(layer[..., :3].astype(np.int32) - rgb(color)).sum(axis=2, dtype=np.int32)
+
+
+def save_strokes(strokes: np.ndarray, folder: str | Path, photo: str | Path | None = None) -> str:
+    """Writes strokes as a PNG with a palette, whose values are 0, 1 and 2; the path.
+
+    Args:
+        strokes: uint8 (h, w).
+        folder: that exists.
+        photo: path of the photo they were drawn on, for `belong`.
+    """
+    file = Image.fromarray(strokes)
+    file.putpalette([0, 0, 0, *rgb(COLORS[PET]), *rgb(COLORS[NOT_PET])])
+    notes = PngImagePlugin.PngInfo()
+    if photo is not None:
+        notes.add_text(PHOTO, digest(photo))
+    path = Path(folder) / "strokes.png"
+    file.save(path, transparency=UNTOUCHED, pnginfo=notes)
+    return str(path)
+
+
+def read_strokes(path: str | Path) -> np.ndarray:
+    """Strokes out of a file that `save_strokes` wrote: uint8 (h, w), 0 = untouched, 1 = pet, 2 = not pet.
+
+    Raises:
+        InputError: there is no such file any more, or it is another.
+    """
+    with opened(path) as file:
+        if file.mode not in ("P", "L") or file.width * file.height > MOST_PIXELS:
+            raise InputError(
+                f"{Path(path).name} is a picture of mode {file.mode}, {file.width} x {file.height} px; strokes are a "
+                "PNG with a palette. Draw them again."
+            )
+        strokes = np.array(file)
+    if strokes.max() > NOT_PET:
+        raise InputError(f"{Path(path).name} holds the value {strokes.max()}; strokes are 0, 1 and 2. Draw them again.")
+    return strokes
+
+
+def belong(strokes_path: str | Path | None, photo: str | Path | None) -> bool:
+    """Whether strokes were drawn on this very photo.
+
+    When the photo changes, handlers may be called with the new photo and the old strokes.
+    """
+    if strokes_path is None or photo is None:
+        return False
+    with opened(strokes_path) as file:
+        return file.info.get(PHOTO) == digest(photo)
+
+
+def digest(photo: str | Path) -> str:
+    """What tells a photo's file from any other."""
+    try:
+        return sha256(Path(photo).read_bytes()).hexdigest()
+    except OSError as exc:
+        raise InputError(f"{Path(photo).name} cannot be opened ({exc.strerror}). Choose the photo again.") from exc
+
+
+def opened(path: str | Path) -> Image.Image:
+    """The file of strokes, not decoded yet."""
+    try:
+        return Image.open(path, formats=["PNG"])
+    except (OSError, SyntaxError, ValueError) as exc:
+        raise InputError(f"The strokes cannot be read any more ({exc}). Draw them again.") from exc
