@@ -2,7 +2,8 @@
 
 The network's border class is a band that the true edge runs through. Its middle, where object and background are
 equally likely beside the border, is where the edge is expected; within the band the picture says where hair ends and
-ground begins, by a guided filter.
+ground begins, by a guided filter. What is still half opaque goes to the side whose colour it has, pixel by pixel, so
+that a whisker is a hair or nothing, and no smear.
 
 Source: He, Sun, Tang, "Guided Image Filtering", IEEE TPAMI 35 (2013), section on feathering; OpenCV's `ximgproc`.
 """
@@ -29,6 +30,13 @@ EPSILON = 6.5
 STRETCH = (0.1, 0.9)  # of what the filter answers: it never quite reaches 0 and 1
 TILE = 1024  # px; a large picture is filtered in tiles, and only those that an edge runs through
 FULL_SIDE = 1024  # px of the longer side from which on the filter's coefficients are found at a smaller scale
+COLOR_SIDE = 192  # px of the longer side at which the colours of pet and ground are averaged
+COLOR_REACH = 0.05  # how far around a pixel, as a share of the longer side
+SURER = 4  # power of the weights there: a pixel that is half of each would tint both colours
+UNLIKE = 600.0  # how much pet and ground must differ in colour for it to be half believed, counted as `EPSILON` is
+MOTTLED = 3.0  # how much of the spread of colours within pet and ground adds to that
+TINY = 1e-5
+FAINT = (0.4, 0.6)  # where nothing around is more opaque than this, there is no hair but a smear
 
 
 def opacity(image: np.ndarray, probabilities: np.ndarray, spec: ModelSpec, edge: str = "fine") -> np.ndarray:
@@ -47,7 +55,7 @@ def opacity(image: np.ndarray, probabilities: np.ndarray, spec: ModelSpec, edge:
         raise unknown_name("edge", edge, EDGES)
     share = object_share(probabilities, len(spec.objects))
     rough = soft_step(cv2.resize(cv2.convertScaleAbs(share, alpha=255), image.shape[1::-1]), *RAMP)
-    return rough if edge == "fast" else follow_picture(image, rough)
+    return rough if edge == "fast" else take_sides(image, follow_picture(image, rough))
 
 
 def object_share(probabilities: np.ndarray, num_objects: int) -> np.ndarray:
@@ -112,6 +120,85 @@ def follow_picture(image: np.ndarray, rough: np.ndarray) -> np.ndarray:
         found = soft_step(found[within(inner, outer)], *STRETCH)
         fine[inner] = mixed(found, rough[inner], weight)
     return fine
+
+
+def take_sides(image: np.ndarray, soft: np.ndarray) -> np.ndarray:
+    """The same edge without smears: a hair stays and the gaps beside it clear up, by their colours: uint8 (H, W).
+
+    A pixel of opacity a may become anything from 2a - 1 to 2a, so what is sure stays as it is; see `pull_of_color`.
+
+    Args:
+        image: uint8 (H, W, 3) RGB.
+        soft: uint8 (H, W), as `follow_picture` gives it.
+    """
+    if not cv2.hasNonZero(cv2.inRange(soft, 1, 254)):
+        return soft
+    small = shrunk(soft, FULL_SIDE, cv2.INTER_LINEAR)
+    # About half at each step, so that no hair falls through; averaging all at once takes several times as long.
+    colors = cv2.resize(shrunk(image, 2 * FULL_SIDE, cv2.INTER_LINEAR), small.shape[::-1])
+    pull = pull_of_color(colors, small)
+    reach = max(1, round(max(small.shape) * RADIUS / 2))
+    peak = cv2.dilate(pulled(small, pull), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    pull = cv2.multiply(pull, soft_step(peak, *FAINT), scale=1 / 255)
+    return pulled(soft, cv2.resize(pull, soft.shape[::-1]))
+
+
+def pulled(soft: np.ndarray, pull: np.ndarray) -> np.ndarray:
+    """From 2a - 1 where the pull is 0 to 2a where it is 255: uint8 (H, W) from two of them."""
+    return cv2.addWeighted(soft, 2, pull, 1, -255)
+
+
+def pull_of_color(image: np.ndarray, soft: np.ndarray) -> np.ndarray:
+    """Where a pixel's colour would have its opacity, from 0 for 2a - 1 to 255 for 2a: uint8 (h, w).
+
+    Where pet and ground differ, that is the pet's share in the colour; where they look alike or are mottled, it is
+    2a - 0.5, an edge twice as steep.
+
+    Args:
+        image: uint8 (h, w, 3) RGB.
+        soft: uint8 (h, w), opacity.
+
+    Example:
+        An opacity of 0.4 may become 0 to 0.8. It is 0.8 in the pet's colour, 0 in the ground's, 0.5 in one that is half
+        of each, and 0.3 where the two look alike.
+    """
+    colors, share = shrunk(image, COLOR_SIDE).astype(np.float32), shrunk(soft, COLOR_SIDE)
+    sure = (np.arange(256, dtype=np.float32) / 255) ** SURER
+    weights = (cv2.LUT(share, sure), cv2.LUT(share, sure[::-1].copy()))
+    unsure = np.flatnonzero(cv2.dilate(cv2.inRange(soft, 1, 254), np.ones((3, 3), np.uint8)))
+    around = (cv2.resize(colors_around(colors, weight), soft.shape[::-1]) for weight in weights)
+    pet, ground = (found.reshape(-1, 4)[unsure] for found in around)
+    apart = pet[:, :3] - ground[:, :3]
+    contrast = np.einsum("ij,ij->i", apart, apart)
+    along = np.einsum("ij,ij->i", image.reshape(-1, 3)[unsure] - ground[:, :3], apart)
+    in_color = np.clip(along / np.maximum(contrast, TINY), 0, 1)
+    believed = contrast / (contrast + UNLIKE + MOTTLED * (pet[:, 3] + ground[:, 3]))
+    middle = 2 / 255 * soft.reshape(-1)[unsure].astype(np.float32) - 0.5
+    pull = np.full(soft.shape, 128, np.uint8)
+    pull.reshape(-1)[unsure] = np.rint(255 * np.clip(0.5 + believed * (in_color - middle), 0, 1))
+    return pull
+
+
+def colors_around(colors: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Weighted mean and spread of the colours around each pixel: float32 (h, w, 4), R, G, B and their variance.
+
+    Args:
+        colors: float32 (h, w, 3).
+        weight: float32 (h, w), 0 to 1.
+    """
+    reach = max(1, round(max(weight.shape) * COLOR_REACH))
+    planes = np.dstack([colors, (colors * colors).sum(axis=2), np.ones_like(weight)]) * weight[..., None]
+    planes = cv2.blur(planes, (2 * reach + 1, 2 * reach + 1))
+    found = planes[..., :4] / (planes[..., 4:] + TINY)
+    found[..., 3] = np.maximum(found[..., 3] - (found[..., :3] ** 2).sum(axis=2), 0)
+    return found
+
+
+def shrunk(plane: np.ndarray, side: int, how: int = cv2.INTER_AREA) -> np.ndarray:
+    """An image whose longer side is at most `side` px: uint8 (h, w) or (h, w, 3)."""
+    scale = side / max(plane.shape[:2])
+    size = (max(1, round(plane.shape[1] * scale)), max(1, round(plane.shape[0] * scale)))
+    return plane if scale >= 1 else cv2.resize(plane, size, interpolation=how)
 
 
 def edge_band(rough: np.ndarray, radius: int) -> np.ndarray:

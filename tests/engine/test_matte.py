@@ -8,7 +8,16 @@ import pytest
 
 from engine import matte
 from engine.errors import InputError
-from engine.matte import follow_picture, object_share, opacity, soft_step, tiles, within
+from engine.matte import (
+    follow_picture,
+    object_share,
+    opacity,
+    pull_of_color,
+    soft_step,
+    take_sides,
+    tiles,
+    within,
+)
 from engine.postprocess import mask_from_logits, mask_from_probabilities, resize_planes, softmax
 
 
@@ -102,6 +111,75 @@ def test_the_filter_reaches_no_farther_than_the_unknown_band():
     fine = follow_picture(image, rough)
     np.testing.assert_array_equal(fine[:, :154], rough[:, :154])
     np.testing.assert_array_equal(fine[:, 166:], rough[:, 166:])
+
+
+def beside(edge: float, color: int, ground: int = 30) -> tuple[np.ndarray, np.ndarray]:
+    """A pet of 200 up to column 80, plain ground from there; pixel (80, 80) has its own opacity and colour."""
+    image, soft = np.full((160, 160, 3), ground, np.uint8), np.zeros((160, 160), np.uint8)
+    image[:, :80], soft[:, :80] = 200, 255
+    image[80, 80], soft[80, 80] = color, round(255 * edge)
+    return image, soft
+
+
+@pytest.mark.parametrize(
+    ("edge", "color", "expected"),
+    [
+        (0.4, 200, 0.8),  # in the pet's colour, but no more than twice of it
+        (0.4, 30, 0),  # in the ground's
+        (0.4, 115, 0.5),  # in a mixture, half of each
+        (0.7, 30, 0.4),  # in the ground's colour, but no less than 2 * 0.7 - 1
+        (0.7, 200, 1),
+    ],
+)
+def test_an_unsure_pixel_takes_the_side_of_its_colour(edge, color, expected):
+    assert take_sides(*beside(edge, color))[80, 80] / 255 == pytest.approx(expected, abs=0.03)
+
+
+@pytest.mark.parametrize(("edge", "expected"), [(0.4, 0.3), (0.7, 0.9)])  # 2 * 0.4 - 0.5, 2 * 0.7 - 0.5
+def test_where_colours_say_nothing_the_edge_is_twice_as_steep(edge, expected):
+    assert take_sides(*beside(edge, 200, ground=200))[80, 80] / 255 == pytest.approx(expected, abs=0.01)
+
+
+def test_mottled_colours_are_believed_less():
+    image, soft = beside(0.4, 30)
+    believed = int(pull_of_color(image, soft)[80, 80])
+    image[::2, :80], image[1::2, 81:] = 110, 120  # a pet of 110 and 200, a ground of 30 and 120
+    assert believed + 10 < pull_of_color(image, soft)[80, 80] < 128
+
+
+def test_a_hair_stays_and_the_smear_around_it_goes():
+    image, soft = beside(0, 30)
+    soft[60:101, 80:86] = 102  # a smear of 6 px beside the pet
+    image[80, 80:86] = 200  # and a hair through it
+    alpha = take_sides(image, soft)
+    assert (alpha[80, 80:86] > 140).all()
+    assert alpha[62:79, 80:86].max() < 20
+    assert alpha[82:99, 80:86].max() < 20
+
+
+def test_a_smear_that_is_nowhere_opaque_is_cut_off():
+    image, soft = beside(0, 30)
+    soft[70:90, 120:140] = 110  # beyond reach of the pet: 2 * 0.43 - 0.5 would still be 0.36
+    assert not take_sides(image, soft)[:, 80:].any()
+
+
+def test_what_is_sure_takes_no_side():
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (70, 90, 3), dtype=np.uint8)
+    soft = rng.choice(np.array([0, 0, 0, 100, 255, 255], np.uint8), (70, 90))
+    alpha = take_sides(image, soft)
+    sure = soft != 100
+    np.testing.assert_array_equal(alpha[sure], soft[sure])
+    np.testing.assert_array_equal(take_sides(image, np.where(sure, soft, 0)), np.where(sure, soft, 0))
+
+
+@pytest.mark.parametrize("size_hw", [(111, 163), (199, 300), (7, 301), (300, 1)])
+def test_a_picture_larger_than_the_scale_of_colours_may_have_any_size(monkeypatch, size_hw):
+    monkeypatch.setattr(matte, "FULL_SIDE", 64)
+    monkeypatch.setattr(matte, "COLOR_SIDE", 24)
+    soft = np.full(size_hw, 102, np.uint8)
+    soft[: size_hw[0] // 2] = 255
+    assert take_sides(np.zeros((*size_hw, 3), np.uint8), soft).shape == size_hw
 
 
 def test_far_from_an_edge_the_picture_changes_nothing(model):
