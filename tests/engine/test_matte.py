@@ -269,5 +269,5 @@ def test_the_mask_of_probabilities_is_that_of_their_logits(size_hw):
 
 def test_probabilities_of_exactly_one_and_nothing_give_the_right_class():
     for values in itertools.permutations((1, 0, 0, 0)):
-        expected = 0 if values[0] else 2 if values[2] else 1  # all border is an object: the first of equals
+        expected = 1 if values[1] else 2 if values[2] else 0  # all border: as much pet as background, so none
         assert (mask_from_probabilities(plain(*values), (5, 40), 2) == expected).all()
