@@ -29,7 +29,9 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: cannot listen on {args.host}:{args.port} ({trouble}). Choose another --port.", file=sys.stderr)
         return 2
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    from demo import hosting, live_socket, page
+    from starlette.middleware import Middleware
+
+    from demo import document, hosting, live_socket, page
     from demo.lanes import ROUNDS, Lanes
     from demo.live_room import Room
     from engine.backends import DEFAULT_BACKEND_OPTIONS
@@ -65,7 +67,10 @@ def main(argv: list[str] | None = None) -> int:
         footer_links=["api", "settings"],
         max_file_size="1000mb",
         ssr_mode=False,
-        app_kwargs={"routes": live_socket.routes(lanes, Room(lanes.quiet))},
+        app_kwargs={
+            "routes": live_socket.routes(lanes, Room(lanes.quiet)),
+            "middleware": [Middleware(document.OwnHead)],
+        },
         prevent_thread_lock=True,
     )
     blocks.server.config.ws_per_message_deflate = False  # what the Live tab sends are JPEGs, which shrink no further

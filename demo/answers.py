@@ -16,13 +16,14 @@ import numpy as np
 
 from demo.drawing import fit_for_page
 from demo.lanes import Lanes
+from demo.touch_up import read_strokes
 from engine.errors import InputError
 from engine.images import Picture, read_picture
 from engine.instances import Instance, instances_of
 from engine.matte import opacity
 from engine.postprocess import softmax
 from engine.segmenter import NOTHING, Segmentation
-from engine.touch_up import read_strokes, touch_up
+from engine.touch_up import touch_up
 
 MAX_MEGAPIXELS = 120  # of the photos that are kept, all together; three bytes a pixel, and one for each mask
 

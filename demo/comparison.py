@@ -50,6 +50,6 @@ def compare(lanes: Lanes, answers: Answers, photo: str, left: str, right: str) -
         InputError: the photo cannot be read, or a backend is unknown.
         EngineError: a backend cannot run here, or failed.
     """
-    seen = [answers.see(photo, name) for name in (left, right)]
+    one, other = (answers.see(photo, name) for name in (left, right))
     precisions = {name: lanes.get(name).describe().precision for name in (left, right)}
-    return Comparison(*seen, precisions)
+    return Comparison(one, other, precisions)

@@ -13,7 +13,6 @@ from demo.lab_results import LabResults
 from demo.lab_run import EXTRAS, SWEEP_SECONDS, LabPlan, LabResult, LabRun
 from demo.lanes import Lanes
 from demo.looks import LOOKS, label
-from demo.photo import EXAMPLES
 from demo.viewer_runs import ViewerRuns
 from engine.backends import BACKENDS, INT8_BACKEND
 from engine.errors import InputError
@@ -22,7 +21,7 @@ from engine.sweep import expected_seconds, settings
 CHOICES = tuple(name for name in BACKENDS if name in LOOKS)
 CHOSEN = ("torch", "torchscript", "openvino-fp32", "openvino-int8")
 PICTURES = {"example": "The example cat", "drawn": "A drawn picture", "own": "My own photo"}
-EXAMPLE = (EXAMPLES / "cat.jpg").relative_to(Path(__file__).resolve().parent.parent)  # the command runs in the root
+EXAMPLE = Path("demo") / "examples" / "cat.jpg"  # the command runs in the root
 ALLOCATORS = {"default": "As it comes", "tuned": "Told to keep its memory"}
 
 

@@ -42,7 +42,9 @@ def result_html(path: str, segmentation: Segmentation, view: str) -> str:
 
 def trouble_html(text: str) -> str:
     """A refusal, where the result would be."""
-    return f'<div class="trouble" role="alert"><h2 class="verdict-found">That did not work</h2><p>{escape(text)}</p></div>'
+    return (
+        f'<div class="trouble" role="alert"><h2 class="verdict-found">That did not work</h2><p>{escape(text)}</p></div>'
+    )
 
 
 def working_html(text: str) -> str:

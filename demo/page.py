@@ -8,6 +8,7 @@ import gradio as gr
 from gradio.themes.utils.fonts import LocalFont
 
 from demo import lab, live, photo, video
+from demo.document import TITLE
 from demo.lanes import Lanes
 from engine.backends import INT8_BACKEND
 from engine.errors import EngineError
@@ -33,12 +34,12 @@ THEME = gr.themes.Base(
     block_label_text_color_dark="*neutral_300",
 )
 SIZE_CHARTS = "() => { requestAnimationFrame(() => window.dispatchEvent(new Event('resize'))); }"
-STYLES = [Path(__file__).parent / f"{name}.css" for name in ("style", "photo_effects", "live", "video")]
+STYLES = [Path(__file__).parent / f"{name}.css" for name in ("style", "photo", "many", "live", "video")]
 
 
 def build(lanes: Lanes) -> gr.Blocks:
     """The page over a set of lanes; the caller launches it."""
-    with gr.Blocks(title="Whisker", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600)) as page:
         gr.HTML(header_html(lanes), elem_id="header", padding=False)
         with gr.Tabs():
             with gr.Tab("Photo", id="photo-tab") as photo_tab:
@@ -57,20 +58,24 @@ def build(lanes: Lanes) -> gr.Blocks:
 
 
 def header_html(lanes: Lanes) -> str:
+    """Name and purpose, and folded away what runs, where."""
     spec = lanes.spec
     parameters, (height, width) = spec.network["parameters"] / 1e6, spec.size_hw
-    badges = {
-        "The machine that answers": machine_in_words(describe_machine()),
-        "The model that all run": f"{spec.name} {spec.version}, {parameters:.1f} M parameters, {width} x {height} px",
+    facts = {
+        "Machine": machine_in_words(describe_machine()),
+        "Model": f"{spec.name} {spec.version}, {parameters:.1f} M parameters, {width} x {height} px",
     }
     with contextlib.suppress(EngineError):  # the lane says why it does not run when it is chosen
-        badges["What the INT8 model really executes"] = (
-            f"INT8 model: executes {lanes.get(INT8_BACKEND).describe().precision}"
-        )
-    spans = "".join(f'<span class="badge" title="{title}">{escape(text)}</span>' for title, text in badges.items())
+        facts["INT8 executes"] = lanes.get(INT8_BACKEND).describe().precision
+    rows = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in facts.items())
     return f"""<header>
 <h1>Whisker</h1>
-<p class="purpose">A photo, a camera or a clip, one small network, four runtimes:
-see what optimising it buys on this very CPU.</p>
-<p class="badges">{spans}</p>
+<p class="purpose">Cut out your cat or dog, and see what INT8 buys on this CPU.</p>
+<details class="facts"><summary>{escape(spec.name)} on {escape(short(facts["Machine"]))}</summary>
+<dl>{rows}</dl></details>
 </header>"""
+
+
+def short(machine: str) -> str:
+    """The first part of a machine in words: the processor's name and its cores."""
+    return ", ".join(machine.split(", ")[:2])

@@ -1,0 +1,130 @@
+// The Photo tab in the browser: files dropped or pasted anywhere find their place, the old result is dimmed while a new one
+// is made, a picture that the browser cannot show gets a preview, and a lost connection is said.
+
+const PHOTO = "#photo input[type=file]", MANY = "#many input[type=file]", CLIP = "#clip input[type=file]";
+const APPEARS_WITHIN_MS = 4000;
+const LOOK_MS = 5000; // between two looks at whether the server is there
+
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+
+// An input that may have to be brought up first: a component that shows a file has none.
+async function inputOf(selector) {
+  for (let waited = 0; waited < APPEARS_WITHIN_MS; waited += 50) {
+    const input = document.querySelector(selector);
+    if (input) return input;
+    await wait(50);
+  }
+  return null;
+}
+
+async function give(selector, files) {
+  const input = await inputOf(selector);
+  if (!input) return;
+  const carried = new DataTransfer();
+  files.forEach((file) => carried.items.add(file));
+  input.files = carried.files;
+  input.dispatchEvent(new Event("change", { bubbles: true }));
+}
+
+const isVideo = (file) => file.type.startsWith("video/") || /\.(mp4|mov|webm|mkv|avi)$/i.test(file.name);
+
+async function givePhoto(file) {
+  document.querySelector("#many-close")?.click();
+  if (!document.querySelector(PHOTO)) document.querySelector('#photo button[aria-label="Clear"], #photo button[aria-label="Remove Image"]')?.click();
+  await give(PHOTO, [file]);
+}
+
+async function route(files) {
+  if (!files.length) return;
+  if (files.length === 1 && isVideo(files[0])) {
+    [...document.querySelectorAll("button[role=tab]")].find((tab) => tab.textContent.trim() === "Video")?.click();
+    return give(CLIP, files);
+  }
+  if (files.length === 1) return givePhoto(files[0]);
+  return give(MANY, files);
+}
+
+// Other places that take files keep them; everywhere else a file is for the Photo tab, while that is seen.
+const photoIsSeen = () => document.querySelector("#photo")?.offsetParent;
+const hasOtherTaker = (target) => {
+  const block = target.closest?.(".block, .form, [data-testid=file-upload]")?.closest(".block");
+  return block && block.id !== "photo" && block.querySelector("input[type=file]");
+};
+
+function takesFiles(event) {
+  return photoIsSeen() && [...(event.dataTransfer?.types ?? [])].includes("Files") && !hasOtherTaker(event.target);
+}
+
+document.addEventListener("dragover", (event) => { if (takesFiles(event)) event.preventDefault(); }, true);
+document.addEventListener("drop", (event) => {
+  if (!takesFiles(event)) return;
+  event.preventDefault();
+  event.stopPropagation();
+  route([...event.dataTransfer.files]);
+}, true);
+document.addEventListener("paste", (event) => {
+  const files = [...(event.clipboardData?.files ?? [])];
+  if (!files.length || !photoIsSeen() || hasOtherTaker(event.target)) return;
+  event.preventDefault();
+  event.stopPropagation();
+  route(files);
+}, true);
+
+// The old result is dimmed from the moment on that another photo was chosen.
+const OLD = "#verdict, #result, #speed, #more";
+const dimmed = () => document.querySelectorAll(OLD).forEach((each) => each.classList.add("answering"));
+const undimmed = () => document.querySelectorAll(".answering").forEach((each) => each.classList.remove("answering"));
+document.addEventListener("change", (event) => { if (event.target.matches?.(PHOTO) && event.target.files.length) dimmed(); }, true);
+document.addEventListener("click", (event) => { if (event.target.closest?.("#examples button, #examples .gallery-item, #photo .capture button")) dimmed(); }, true);
+const answers = new MutationObserver(undimmed);
+const watchAnswer = () => {
+  const places = document.querySelectorAll("#verdict, #result");
+  if (places.length < 2) return setTimeout(watchAnswer, 200);
+  places.forEach((place) => answers.observe(place, { childList: true, subtree: true, characterData: true }));
+};
+watchAnswer();
+
+// The examples say what they are.
+const nameExamples = () => {
+  const pictures = document.querySelectorAll("#examples img");
+  if (!pictures.length) return setTimeout(nameExamples, 200);
+  pictures.forEach((each) => { each.alt = `Example: ${each.src.split("/").pop().replace(/[.]jpg.*$/, "").replaceAll("-", " ")}`; });
+};
+nameExamples();
+
+// HEIC and TIFF are shown as the server read them.
+document.addEventListener("error", (event) => {
+  const picture = event.target;
+  if (picture.tagName !== "IMG" || !picture.closest("#photo")) return;
+  const preview = document.querySelector("#preview [data-preview]")?.dataset.preview;
+  if (preview && !picture.src.endsWith(preview)) picture.src = preview;
+  else picture.dataset.unshown = "yes";
+}, true);
+window.whiskerPreview = (url) => {
+  const picture = document.querySelector("#photo img[data-unshown]");
+  if (picture && url) { delete picture.dataset.unshown; picture.src = url; }
+};
+
+// --- The connection -------------------------------------------------------------------------------------------------
+
+const banner = Object.assign(document.createElement("div"), { id: "connection", hidden: true });
+banner.setAttribute("role", "status");
+(document.querySelector(".gradio-container .contain") ?? document.body).append(banner);
+const started = window.gradio_config?.app_id;
+
+function say(text) {
+  banner.textContent = text;
+  banner.hidden = !text;
+}
+
+async function look() {
+  if (document.hidden) return;
+  try {
+    const answer = await fetch("gradio_api/app_id", { cache: "no-store" });
+    const { app_id: now } = await answer.json();
+    say(started && now && String(now) !== String(started) ? "The server was restarted. Load the page again; what is on screen stays until then." : "");
+  } catch {
+    say("The server does not answer. What is on screen stays; new photos must wait until it is back.");
+  }
+}
+const looking = setInterval(() => { if (!element.isConnected) { clearInterval(looking); return banner.remove(); } look(); }, LOOK_MS);

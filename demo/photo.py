@@ -11,9 +11,10 @@ from demo.charts import latency_chart
 from demo.inputs import photo_input
 from demo.lanes import Lanes
 from demo.looks import label
-from demo.photo_code import CODE, NAME_SERVER
+from demo.photo_code import CODE
 from demo.photo_handlers import LEFT, RIGHT, PhotoHandlers, Style
-from demo.photo_layout import PRESS, Downloads, StyleInputs, show_options
+from demo.photo_layout import PRESS, Downloads, StyleInputs, first_downloads, show_options
+from demo.touch_up import TouchUp
 from demo.views import VIEWS
 from engine.errors import EngineError
 from engine.segmenter import FOUND
@@ -37,7 +38,8 @@ class PhotoTab:
     def __init__(self, lanes: Lanes) -> None:
         self.lanes = lanes
         self.handlers = PhotoHandlers(lanes)
-        self.current, self.anyway, self.strokes = gr.State(None), gr.State(False), gr.State(None)
+        self.current, self.anyway, self.touch_up = gr.State(None), gr.State(False), TouchUp()
+        self.strokes = self.touch_up.strokes
         choices = [(label(name), name) for name in lanes.names]
         self.left = gr.Dropdown(choices, value=LEFT, label="Left", min_width=160, elem_id="left", render=False)
         self.right = gr.Dropdown(choices, value=RIGHT, label="Right", min_width=160, elem_id="right", render=False)
@@ -77,11 +79,13 @@ class PhotoTab:
         self.verdict = gr.HTML(elem_id="verdict", padding=False)
         self.use_anyway = gr.Button("Use it anyway", elem_id="anyway", size="sm", visible=False, scale=0)
         self.result = gr.HTML(elem_id="result", padding=False)
-        with gr.Column(visible=False) as self.tools:
+        with gr.Column(visible=False, elem_id="tools") as self.tools:
+            with gr.Row(elem_classes="downloads"):
+                cutout, shown = first_downloads()
             self.speed = gr.HTML(elem_id="speed", padding=False)
             self.style = StyleInputs.build()
             self.note = gr.HTML(elem_id="effect-note", padding=False)
-            self.downloads = Downloads.build()
+            self.downloads = Downloads.build(cutout, shown)
 
     def _build_more(self) -> None:
         gr.HTML("<h2>Two runtimes on the same photo</h2>", padding=False)
@@ -99,6 +103,8 @@ class PhotoTab:
             label="Each pet apart", format="png", columns=3, height="auto", object_fit="contain", interactive=False,
             visible=False, elem_id="pets", buttons=["download", "fullscreen"],
         )  # fmt: skip
+        with gr.Accordion("Touch up by hand", open=False, elem_id="touch-up") as self.touching:
+            self.touch_up.build(self.picture, self.touching)
         with gr.Accordion("Areas and confidence", open=False):
             self.areas = gr.HTML(elem_id="areas")
         with gr.Accordion("All figures", open=False):
@@ -107,14 +113,15 @@ class PhotoTab:
     # --- What happens when ---
 
     def _connect(self) -> None:
-        shown = [self.verdict, self.use_anyway, self.result, self.tools, self.more, self.empty, *self.downloads.of_a_pet]
+        shown = [self.verdict, self.use_anyway, self.result, self.tools, self.more, self.empty]
+        shown += self.downloads.of_a_pet
         settings = [self.right, *self.style.all]
         answer: dict[str, Any] = {"concurrency_limit": 3, "concurrency_id": "answer", **SILENT}
         answered = gr.on(
             [self.picture.change, self.right.input],
             self._answer,
             [self.picture, *settings],
-            [self.current, self.anyway, self.strokes, *shown, self.speed, self.pets],
+            [self.current, self.anyway, self.strokes, self.touching, *shown, self.speed, self.pets],
             trigger_mode="always_last",
             **answer,
         )
@@ -130,7 +137,7 @@ class PhotoTab:
         )
         redraw = [self.current, *settings, self.anyway, self.strokes]
         gr.on(
-            [each.change for each in self.style.all],
+            self.style.changes,
             self._redraw,
             redraw,
             [self.result, self.note],
@@ -140,10 +147,11 @@ class PhotoTab:
         self.use_anyway.click(
             self._use_anyway, redraw, [self.anyway, self.use_anyway, self.result, *self.downloads.of_a_pet], **answer
         )
+        self.strokes.change(
+            self._touched, redraw, [self.verdict, self.use_anyway, self.result, self.pets, *self.downloads.of_a_pet],
+            **answer,
+        )  # fmt: skip
         self._connect_downloads()
-        hide, show = (f"() => document.body.classList.{verb}('many-open')" for verb in ("add", "remove"))
-        self.many.started.success(None, js=hide, api_visibility="private")
-        self.many.closed.then(None, js=show, api_visibility="private")
 
     def _follow(self, answered: gr.events.Dependency) -> None:
         """What comes after an answer, each on screen before the next begins: agreement, times, each pet apart."""
@@ -167,7 +175,11 @@ class PhotoTab:
         written: list[tuple[gr.Button, Callable[..., str], list]] = [
             (files.cutout, self._on_photo(handlers.cut_out), of_photo),
             (files.mask, self._on_photo(handlers.mask), of_photo),
-            (files.shown, self._on_photo(handlers.effect_file), [self.current, self.right, *self.style.all, self.strokes]),
+            (
+                files.shown,
+                self._on_photo(handlers.effect_file),
+                [self.current, self.right, *self.style.all, self.strokes],
+            ),
             (files.figures, self._on_photo(handlers.figures), [self.current, self.numbers]),
         ]
         for name, button in files.exports.items():
@@ -188,10 +200,10 @@ class PhotoTab:
 
         return on_photo
 
-    def _answer(self, photo: str | None, right: str, *style: Any, request: gr.Request) -> tuple:
+    def _answer(self, request: gr.Request, photo: str | None, right: str, *style: Any) -> tuple:
         """The mask on screen, as soon as there is one."""
         number = self.handlers.begin(str(request.session_hash))
-        nothing_yet = (None, False, None)
+        nothing_yet = (None, False, None, gr.update(open=False))
         if photo is None:
             return *nothing_yet, *self._shown(None), "", gr.update(visible=False)
         try:
@@ -203,6 +215,7 @@ class PhotoTab:
             {"photo": photo, "number": number},
             False,
             None,
+            gr.update(open=False),
             markup.verdict_html(segmentation),
             gr.update(visible=segmentation.found != FOUND and bool(segmentation.pets)),
             markup.result_html(path, segmentation, VIEWS[style[0]]),
@@ -223,7 +236,7 @@ class PhotoTab:
         """What needs a pet can be pressed where there is one."""
         return [gr.update(interactive=is_offered)] * len(self.downloads.of_a_pet)
 
-    def _left_changed(self, current: Current, request: gr.Request) -> Current:
+    def _left_changed(self, request: gr.Request, current: Current) -> Current:
         """The same photo, but what was still done for it with the other backend is not wanted any more."""
         return current and {**current, "number": self.handlers.begin(str(request.session_hash))}
 
@@ -244,14 +257,30 @@ class PhotoTab:
 
     def _use_anyway(self, current: Current, *settings: Any) -> tuple:
         """What is not sure is used like what is."""
-        *style, _, strokes = settings
-        result, _ = self._redraw(current, *style, True, strokes)
+        right, view, color, background, blur, _, strokes = settings
+        result, _ = self._redraw(current, right, view, color, background, blur, True, strokes)
         return True, gr.update(visible=False), result, *self._offer(True)
+
+    def _touched(self, current: Current, right: str, *settings: Any) -> tuple:
+        """The answer with what was touched up by hand, or without it again."""
+        if current is None:
+            return (gr.skip(),) * (4 + len(self.downloads.of_a_pet))
+        view, color, background, blur, anyway, strokes = settings
+        seen, path = self.handlers.show(current["photo"], right, Style(view, color, background, blur), anyway, strokes)
+        segmentation = seen.segmentation
+        pets = self.handlers.pets(current["photo"], right, strokes) if len(seen.instances) > 1 else None
+        return (
+            markup.verdict_html(segmentation, touched_up=strokes is not None),
+            gr.update(visible=segmentation.found != FOUND and bool(segmentation.pets) and not anyway),
+            markup.result_html(path, segmentation, VIEWS[view]),
+            gr.update(value=pets, visible=pets is not None),
+            *self._offer(seen.has_pet or anyway),
+        )
 
     def _is_current(self, current: Current, request: gr.Request) -> bool:
         return current is not None and self.handlers.is_wanted(str(request.session_hash), current["number"])
 
-    def _compare(self, current: Current, left: str, right: str, request: gr.Request) -> tuple:
+    def _compare(self, request: gr.Request, current: Current, left: str, right: str) -> tuple:
         """What the second backend sees, and where the two disagree."""
         if current is None or not self._is_current(current, request):
             return (gr.skip(),) * 4
@@ -267,12 +296,12 @@ class PhotoTab:
         )
 
     def _time(
-        self, current: Current, left: str, right: str, numbers: dict | None, request: gr.Request
+        self, request: gr.Request, current: Current, left: str, right: str, numbers: dict | None
     ) -> Iterator[tuple]:
         """How fast each backend is."""
         yield from self._timed(current, left, right, numbers, request, longer=False)
 
-    def _time_longer(self, current: Current, left: str, right: str, request: gr.Request) -> Iterator[tuple]:
+    def _time_longer(self, request: gr.Request, current: Current, left: str, right: str) -> Iterator[tuple]:
         """The same until the interval is narrow."""
         yield from self._timed(current, left, right, None, request, longer=True)
 
@@ -302,7 +331,7 @@ class PhotoTab:
             (numbers or {}) | timings.numbers(),
         )
 
-    def _pets(self, current: Current, right: str, strokes: str | None, request: gr.Request) -> dict:
+    def _pets(self, request: gr.Request, current: Current, right: str, strokes: str | None) -> dict:
         """Each pet apart, where there are several."""
         if current is None or not self._is_current(current, request):
             return gr.skip()

@@ -1,5 +1,7 @@
 """The same from code: what the Photo tab does, on the command line, in Python, and over this very server."""
 
+import json
+
 SERVER = "http://127.0.0.1:7860"
 CODE = f"""```bash
 python -m engine predict cat.jpg --backend openvino-int8 --cutout
@@ -27,4 +29,5 @@ overlay, numbers = page.predict(handle_file("cat.jpg"), "openvino-int8", api_nam
 cutout = page.predict(handle_file("cat.jpg"), "openvino-int8", api_name="/cut_out")
 ```"""
 # The browser knows best by which address it reached us.
-NAME_SERVER = f"""(code) => code.replaceAll("{SERVER}", (window.gradio_config?.root || location.origin).replace(/[/]$/, ""))"""
+HERE = '(window.gradio_config?.root || location.origin).replace(/[/]$/, "")'
+NAME_SERVER = f"""() => {json.dumps(CODE)}.replaceAll("{SERVER}", {HERE})"""

@@ -239,9 +239,7 @@ class PhotoHandlers:
         return str(path)
 
     @plainly
-    def export(
-        self, photo: str | None, backend: str = RIGHT, name: str = "coco", strokes: str | None = None
-    ) -> str:
+    def export(self, photo: str | None, backend: str = RIGHT, name: str = "coco", strokes: str | None = None) -> str:
         """Writes the pets' outlines for other tools, at the photo's full size.
 
         Args:
@@ -329,16 +327,14 @@ def last(steps: Generator[str, None, Timings | None]) -> Timings:
         try:
             next(steps)
         except StopIteration as done:
-            assert done.value is not None, "nobody stopped it"
             return done.value
 
 
 def write_shown(image: np.ndarray) -> str:
-    """Writes a picture for the page, uint8 (h, w, 3 or 4): a JPEG, or a PNG where it has a transparent ground; its path."""
+    """Writes a picture for the page, uint8 (h, w, 3 or 4): a JPEG, or a PNG where it is transparent; its path."""
     is_opaque = image.shape[2] == 3
     path = new_folder() / ("shown.jpg" if is_opaque else "shown.png")
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR if is_opaque else cv2.COLOR_RGBA2BGRA)
     options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if is_opaque else [cv2.IMWRITE_PNG_COMPRESSION, QUICK]
     path.write_bytes(cv2.imencode(path.suffix, bgr, options)[1].tobytes())
     return str(path)
-

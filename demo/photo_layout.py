@@ -30,6 +30,11 @@ class StyleInputs:
         """In the order of `demo.photo_handlers.Style`."""
         return [self.view, self.color, self.background, self.blur]
 
+    @property
+    def changes(self) -> list:
+        """The events after which the picture is another."""
+        return [self.view.change, self.color.change, self.background.change, self.blur.change]
+
     @classmethod
     def build(cls) -> "StyleInputs":
         """Lays them out."""
@@ -72,11 +77,8 @@ class Downloads:
         return [self.cutout, self.shown, self.mask, *self.exports.values()]
 
     @classmethod
-    def build(cls) -> "Downloads":
-        """Lays them out."""
-        with gr.Row(elem_classes="downloads"):
-            cutout = gr.Button("Cut-out (PNG)", elem_id="cutout", variant="primary", size="md", min_width=140)
-            shown = gr.Button("This picture (PNG)", elem_id="effect-file", size="md", min_width=140, visible=False)
+    def build(cls, cutout: gr.Button, shown: gr.Button) -> "Downloads":
+        """Lays the others out."""
         with gr.Row(elem_classes="downloads"):
             mask = gr.Button("Mask (PNG)", elem_id="mask", size="sm", min_width=100)
             exports = {
@@ -86,3 +88,11 @@ class Downloads:
             figures = gr.Button("Figures (JSON)", elem_id="figures", size="sm", min_width=100)
         prepared = gr.DownloadButton(visible="hidden", elem_id="prepared")
         return cls(cutout, shown, mask, exports, figures, prepared)
+
+
+def first_downloads() -> tuple[gr.Button, gr.Button]:
+    """The cut-out, and the picture as it is shown where that is another."""
+    return (
+        gr.Button("Download the cut-out (PNG)", elem_id="cutout", variant="primary", size="md", min_width=140),
+        gr.Button("Download this picture (PNG)", elem_id="effect-file", size="md", min_width=140, visible=False),
+    )

@@ -23,7 +23,7 @@ class Quiet:
         """Waits until nobody works; nobody begins to until this ends.
 
         Yields:
-            What to call between two rounds: it lets urgent work through, if any waits, and comes back when that is done.
+            What to call between two rounds: lets urgent work through, if any waits, and comes back when that is done.
         """
         with self._changed:
             self._measuring += 1

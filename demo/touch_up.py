@@ -45,13 +45,16 @@ class TouchUp:
             when "Use these strokes" or "Back to the untouched answer" is pressed, and with another photo.
     """
 
-    def build(self, picture: gr.Image) -> None:
+    def __init__(self) -> None:
+        self.strokes = gr.State(None)
+
+    def build(self, picture: gr.Image, section: gr.Accordion) -> None:
         """Lays it out inside the current column and connects it.
 
         Args:
             picture: the photo, whose value is a path.
+            section: what it is laid out in; the photo goes to the canvas when it is opened, and not before.
         """
-        self.strokes = gr.State(None)
         kind = gr.Radio(CHOICES, value=PET, show_label=True, label="The brush says", info=HELP, elem_id="touch-kind")
         self.editor = gr.ImageEditor(
             label="Touch up by hand", elem_id="touch-editor", type="numpy", image_mode="RGBA", format="png", height=520,
@@ -64,7 +67,7 @@ class TouchUp:
         kind.change(None, [kind], [self.editor], js=PICK, **QUIET)
         apply.click(use, [picture, self.editor], [self.strokes], api_visibility="private")
         start: dict[str, Any] = {"fn": start_over, "inputs": [picture], "outputs": [self.editor, self.strokes], **QUIET}
-        gr.on([picture.change, reset.click, self.editor.clear], **start)
+        gr.on([section.expand, reset.click, self.editor.clear], **start)
 
 
 def brush(kind: int) -> gr.Brush:

@@ -33,8 +33,8 @@ def check_view(view: str, options: EffectOptions) -> None:
 def draw(seen: Seen, view: str, options: EffectOptions, anyway: bool = False) -> np.ndarray:
     """The picture that the page shows: uint8 (h, w, 3), or (h, w, 4) with a transparent ground.
 
-    Where the network is not sure it is the photo, with a dashed outline of what may be a pet; where it finds nothing, the
-    photo.
+    Where the network is not sure it is the photo, with a dashed outline of what may be a pet; where it finds nothing,
+    the photo.
 
     Args:
         seen: the photo and what a backend sees in it.

@@ -61,7 +61,7 @@ class Measurement:
 
 
 class Rounds:
-    """Times segmenters on the same pictures, a round at a time, so that one can stop, look or let others through between.
+    """Times segmenters on the same pictures, a round at a time: between two one can stop, or let others through.
 
     Args:
         segmenters: by name, all of one model.
@@ -69,9 +69,7 @@ class Rounds:
         seed: of the order within the rounds.
     """
 
-    def __init__(
-        self, segmenters: Mapping[str, Segmenter], sources: Sequence[Picture | bytes], seed: int = 0
-    ) -> None:
+    def __init__(self, segmenters: Mapping[str, Segmenter], sources: Sequence[Picture | bytes], seed: int = 0) -> None:
         self._segmenters = segmenters
         self._sources = sources
         self._rng = np.random.default_rng(seed)

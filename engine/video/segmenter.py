@@ -143,9 +143,7 @@ class VideoSegmenter:
         self, image: np.ndarray, seen: np.ndarray, logits: np.ndarray, timings: dict[str, float]
     ) -> SegmentedFrame:
         (shown, found, is_cut), smooth_ms = timed(self._decide, seen, softmax(logits))
-        return SegmentedFrame(
-            image, shown, found, is_cut, {**timings, "smooth": smooth_ms}, self.segmenter.spec
-        )
+        return SegmentedFrame(image, shown, found, is_cut, {**timings, "smooth": smooth_ms}, self.segmenter.spec)
 
     def _decide(self, seen: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, str, bool]:
         """What is shown of a frame, in the light of those before it: its probabilities, what is found, a cut or not."""
