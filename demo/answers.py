@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from demo.drawing import fit_for_page
+from demo.drawing import MAX_SIDE, fit_for_page
 from demo.lanes import Lanes
 from demo.touch_up import read_strokes
 from engine.errors import InputError
@@ -29,7 +29,7 @@ MAX_MEGAPIXELS = 120  # of the photos that are kept, all together; three bytes a
 
 
 class Photo:
-    """A photo of the page: as the network needs it, and with all its pixels once somebody wants them.
+    """A photo of the page: as the network needs it, as the page shows it, and with all its pixels once they are wanted.
 
     Args:
         path: of the file.
@@ -42,7 +42,10 @@ class Photo:
     def __init__(self, path: Path, needed_hw: tuple[int, int]) -> None:
         self.path = path
         self.needed: Picture = read_picture(path, needed_hw=needed_hw)
-        self._whole = threading.Lock()
+        self._is_whole = self.needed.image.shape[:2] == self.size_hw  # it was decoded with all its pixels
+        self._lock = threading.RLock()
+        self._image = self.needed.image if self._is_whole else None
+        self._small: np.ndarray | None = None
 
     @property
     def size_hw(self) -> tuple[int, int]:
@@ -51,31 +54,25 @@ class Photo:
 
     @property
     def megapixels(self) -> float:
+        """Millions of pixels."""
         return self.size_hw[0] * self.size_hw[1] / 1e6
 
     @property
     def image(self) -> np.ndarray:
         """uint8 (H, W, 3) RGB, all its pixels."""
-        with self._whole:
+        with self._lock:
+            if self._image is None:
+                self._image = read_picture(self.path).image
             return self._image
 
     @property
     def small(self) -> np.ndarray:
-        """uint8 (h, w, 3) RGB, as large as the page shows it."""
-        image = self.image
-        with self._whole:
-            return self._fitted(image)
-
-    @cached_property
-    def _image(self) -> np.ndarray:
-        if self.needed.image.shape[:2] == self.size_hw:  # it was small enough to be decoded whole
-            return self.needed.image
-        return read_picture(self.path).image
-
-    def _fitted(self, image: np.ndarray) -> np.ndarray:
-        if not hasattr(self, "_small"):
-            self._small = fit_for_page(image)
-        return self._small
+        """uint8 (h, w, 3) RGB, as large as the page shows it; a large JPEG is decoded at a reduced scale."""
+        with self._lock:
+            if self._small is None:
+                large = read_picture(self.path, (MAX_SIDE, MAX_SIDE)).image if self._image is None else self._image
+                self._small = fit_for_page(large)
+            return self._small
 
 
 class Seen:
@@ -92,6 +89,8 @@ class Seen:
         self.backend = backend
         self.segmentation = segmentation
         self._lock = threading.Lock()
+        self._instances: list[Instance] | None = None
+        self._alpha: np.ndarray | None = None
 
     @property
     def has_pet(self) -> bool:
@@ -107,20 +106,17 @@ class Seen:
     def instances(self) -> list[Instance]:
         """The pets, the largest first."""
         with self._lock:
+            if self._instances is None:
+                self._instances = instances_of(self.segmentation)
             return self._instances
 
     @property
     def alpha(self) -> np.ndarray:
         """uint8 (H, W), how opaque the pet is at the photo's own size."""
-        image = self.photo.image
         with self._lock:
-            if not hasattr(self, "_alpha"):
-                self._alpha = opacity(image, self.probabilities, self.segmentation.spec)
+            if self._alpha is None:
+                self._alpha = opacity(self.photo.image, self.probabilities, self.segmentation.spec)
             return self._alpha
-
-    @cached_property
-    def _instances(self) -> list[Instance]:
-        return instances_of(self.segmentation)
 
 
 class Answers:

@@ -29,13 +29,21 @@ def verdict_html(segmentation: Segmentation, touched_up: bool = False) -> str:
     return f'<div class="verdict {segmentation.found}" role="status">{"".join(lines)}</div>'
 
 
-def result_html(path: str, segmentation: Segmentation, view: str) -> str:
-    """The picture of the answer, as `demo.photo_handlers` wrote it."""
+def result_html(path: str, segmentation: Segmentation, view: str, preview: str | None = None) -> str:
+    """The picture of the answer, as `demo.photo_handlers` wrote it.
+
+    Args:
+        path: of the picture.
+        segmentation: the answer.
+        view: what it is shown as, for a reader.
+        preview: path of the photo itself where a browser cannot show its file; photo.js puts it in its place.
+    """
     said = words.segmentation_in_words(segmentation)
     text = f"{view}. {said}" if segmentation.found == FOUND else said
     is_alone = path.endswith(".png")
+    shown_as = f' data-preview="{escape(file_url(preview))}"' if preview else ""
     return (
-        f'<figure class="answer{" checkered" if is_alone else ""}" data-found="{segmentation.found}">'
+        f'<figure class="answer{" checkered" if is_alone else ""}" data-found="{segmentation.found}"{shown_as}>'
         f'<img src="{escape(file_url(path))}" alt="{escape(text)}"></figure>'
     )
 

@@ -76,7 +76,7 @@ const dimmed = () => document.querySelectorAll(OLD).forEach((each) => each.class
 const undimmed = () => document.querySelectorAll(".answering").forEach((each) => each.classList.remove("answering"));
 document.addEventListener("change", (event) => { if (event.target.matches?.(PHOTO) && event.target.files.length) dimmed(); }, true);
 document.addEventListener("click", (event) => { if (event.target.closest?.("#examples button, #examples .gallery-item, #photo .capture button")) dimmed(); }, true);
-const answers = new MutationObserver(undimmed);
+const answers = new MutationObserver(() => { undimmed(); showPreview(); });
 const watchAnswer = () => {
   const places = document.querySelectorAll("#verdict, #result");
   if (places.length < 2) return setTimeout(watchAnswer, 200);
@@ -93,17 +93,24 @@ const nameExamples = () => {
 nameExamples();
 
 // HEIC and TIFF are shown as the server read them.
-document.addEventListener("error", (event) => {
-  const picture = event.target;
-  if (picture.tagName !== "IMG" || !picture.closest("#photo")) return;
-  const preview = document.querySelector("#preview [data-preview]")?.dataset.preview;
-  if (preview && !picture.src.endsWith(preview)) picture.src = preview;
-  else picture.dataset.unshown = "yes";
-}, true);
-window.whiskerPreview = (url) => {
-  const picture = document.querySelector("#photo img[data-unshown]");
-  if (picture && url) { delete picture.dataset.unshown; picture.src = url; }
+function showPreview() {
+  const preview = document.querySelector("#result [data-preview]")?.dataset.preview;
+  const picture = document.querySelector("#photo img");
+  if (preview && picture && !picture.src.endsWith(preview)) picture.src = preview;
+}
+
+// A camera that does not start says why; Gradio's own input keeps silent.
+const CAMERA_TROUBLE = {
+  NotAllowedError: "The browser was not allowed to use the camera. Allow it beside the page's address, then try again.",
+  NotFoundError: "No camera was found on this device. Connect one, or choose a file instead.",
+  NotReadableError: "The camera is in use by another program. Close that one, then try again.",
 };
+window.addEventListener("unhandledrejection", ({ reason }) => {
+  const trouble = CAMERA_TROUBLE[reason?.name];
+  if (!trouble || !photoIsSeen()) return;
+  say(trouble);
+  setTimeout(() => { if (banner.textContent === trouble) say(""); }, 8000);
+});
 
 // --- The connection -------------------------------------------------------------------------------------------------
 
@@ -117,13 +124,18 @@ function say(text) {
   banner.hidden = !text;
 }
 
+let lost = false;
 async function look() {
   if (document.hidden) return;
   try {
     const answer = await fetch("gradio_api/app_id", { cache: "no-store" });
     const { app_id: now } = await answer.json();
-    say(started && now && String(now) !== String(started) ? "The server was restarted. Load the page again; what is on screen stays until then." : "");
+    const restarted = started && now && String(now) !== String(started);
+    if (restarted) say("The server was restarted. What is on screen stays; load the page again before the next photo.");
+    else if (lost) say("");
+    lost = false;
   } catch {
+    lost = true;
     say("The server does not answer. What is on screen stays; new photos must wait until it is back.");
   }
 }

@@ -218,7 +218,7 @@ class PhotoTab:
             gr.update(open=False),
             markup.verdict_html(segmentation),
             gr.update(visible=segmentation.found != FOUND and bool(segmentation.pets)),
-            markup.result_html(path, segmentation, VIEWS[style[0]]),
+            markup.result_html(path, segmentation, VIEWS[style[0]], self.handlers.preview(photo)),
             gr.update(visible=True),
             gr.update(visible=True),
             gr.update(visible=False),

@@ -36,6 +36,7 @@ LEFT, RIGHT = "openvino-fp32", INT8_BACKEND
 COMPRESSION = 3  # of PNG: three times as fast as the default, and a few percent larger
 QUICK = 1  # of the PNG that the page shows
 JPEG_QUALITY = 88
+NOT_SHOWN = frozenset({".heic", ".heif", ".tif", ".tiff"})  # by browsers
 NOTHING_TO_CUT = "There is nothing to cut out: try another photo, or use the best guess."
 
 
@@ -100,6 +101,12 @@ class PhotoHandlers:
         check_view(style.view, options)
         seen = self.answers.see(photo, backend, strokes)
         return seen, write_shown(draw(seen, style.view, options, anyway))
+
+    def preview(self, photo: str) -> str | None:
+        """The path of a picture that a browser can show, where it cannot show the photo's own file."""
+        if Path(photo).suffix.lower() not in NOT_SHOWN:
+            return None
+        return write_shown(self.answers.photo(photo).small)
 
     def compared(self, photo: str, left: str, right: str) -> tuple[Comparison, list[str]]:
         """Whether two backends see the same, and the paths of three pictures: each one's overlay, and the difference.

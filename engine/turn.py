@@ -39,7 +39,7 @@ def is_taken(path: Path | None = None) -> bool:
 
 def say_so() -> None:
     """Tells who listens to this process."""
-    report(Step(0, 1, "waiting: another benchmark runs on this machine"))
+    report(Step(0, 1, "waiting: something else is being timed on this machine"))
 
 
 @contextmanager

@@ -47,7 +47,7 @@ CAT = ROOT / "demo" / "examples" / "cat.jpg"
 def show_photo(tab: "Page") -> str:
     """The answer to a photo, from the sentence to the map of differences; the element that it ends with."""
     tab.set_input_files("#photo input[type=file]", CAT)
-    for shown in (".verdict-fast:has-text('answered in')", "#slider img >> nth=1", "#chart .js-plotly-plot .bars"):
+    for shown in ("#result img", ".speed-said", "#slider img >> nth=1", "#chart .js-plotly-plot .bars"):
         tab.wait_for_selector(shown)
     tab.wait_for_selector("#difference img")
     return "#chart"

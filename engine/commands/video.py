@@ -23,6 +23,7 @@ from engine.matte import EDGES
 from engine.progress import Step, report
 from engine.segmenter import DEFAULT_BACKEND, DEFAULT_MODEL, Segmenter
 from engine.spec import Model
+from engine.turn import my_turn
 from engine.video.clip import MAX_SECONDS, Clip, clock
 from engine.video.render import Lane, Look, network_options, render
 from engine.video.smoothing import STRENGTH
@@ -89,7 +90,7 @@ def run(
         options = DEFAULT_BACKEND_OPTIONS if compare else network_options()
         names = filter(None, (backend, compare))
         lanes = [Lane(name, Segmenter.open(folder.folder, name, options), options.requests) for name in names]
-        with stopped_by_ctrl_c() as stop:
+        with my_turn(), stopped_by_ctrl_c() as stop:
             rendered = render(opened, out, look, *lanes, on_progress=report, stop=stop)
     own = OWN_OPTIONS.get(effect)
     said = command_line(
