@@ -187,6 +187,8 @@ class Answers:
             except BaseException as error:
                 with self._lock:
                     made.pop(what, None)
+                    if not made:
+                        self._photos.pop(photo, None)
                 future.set_exception(error)
             self._forget_old()
         return future.result()

@@ -8,7 +8,7 @@ from engine.spec import ModelSpec
 
 MAX_SIDE = 1100  # px of a picture shown on the page; what is downloaded has the photo's own size
 MARGIN = 24  # around a pet that is shown alone, its longer side over this
-DASH = 40  # dashes of an outline are the longer side of the picture over this
+DASH = 28  # dashes of an outline are the longer side of the picture over this, gaps among them
 DISAGREEMENT = "#D55E00"
 
 
@@ -66,7 +66,7 @@ def dashed_outline(image: np.ndarray, mask: np.ndarray, spec: ModelSpec) -> np.n
         for contour in contours:
             if len(contour) < 2 * dash:
                 continue
-            dashes = [contour[start : start + dash * 2 // 3] for start in range(0, len(contour), dash)]
-            for color, thickness in ((DARK, 3 * width), (rgb(each.color), 2 * width)):
+            dashes = [contour[start : start + dash // 2] for start in range(0, len(contour), dash)]
+            for color, thickness in ((DARK, 2 * width + 2), (rgb(each.color), 2 * width)):
                 cv2.polylines(drawn, dashes, isClosed=False, color=color, thickness=thickness, lineType=cv2.LINE_AA)
     return drawn

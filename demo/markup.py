@@ -55,6 +55,11 @@ def trouble_html(text: str) -> str:
     )
 
 
+def note_html(text: str) -> str:
+    """A word beside the answer, which stays as it is."""
+    return f'<p class="note" role="status">{escape(text)}</p>'
+
+
 def working_html(text: str) -> str:
     """What is being done, in words."""
     return f'<p class="speed-working">{escape(text)}</p>'
@@ -111,7 +116,9 @@ def areas_html(comparison: Comparison) -> str:
     colors = {c.name: c.color for c in spec.objects} | {"background": "var(--body-text-color-subdued)"}
     shares = [shares_of(segmentation) for _, segmentation in sides]
     rows = "".join(
-        f'<tr><th scope="row">{name}</th>' + "".join(bar_cell(side[name], colors[name]) for side in shares) + "</tr>"
+        f'<tr><th scope="row">{escape(name)}</th>'
+        + "".join(bar_cell(side[name], colors[name]) for side in shares)
+        + "</tr>"
         for name in shares[0]
     )
     sure = "".join(f"<td>{confidence_text(segmentation)}</td>" for _, segmentation in sides)

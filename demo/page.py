@@ -43,7 +43,7 @@ def build(lanes: Lanes) -> gr.Blocks:
         gr.HTML(header_html(lanes), elem_id="header", padding=False)
         with gr.Tabs():
             with gr.Tab("Photo", id="photo-tab") as photo_tab:
-                photo.build(lanes)
+                photos = photo.build(lanes)
             with gr.Tab("Live", id="live-tab"):
                 live.build(lanes)
             with gr.Tab("Video", id="video-tab") as video_tab:
@@ -51,6 +51,7 @@ def build(lanes: Lanes) -> gr.Blocks:
             with gr.Tab("Lab", id="lab-tab") as lab_tab:
                 lab.build(lanes)
         # A chart that was drawn while its tab was hidden has no width yet.
+        page.unload(photos.leave)
         for tab in (photo_tab, video_tab, lab_tab):
             tab.select(None, js=SIZE_CHARTS, api_visibility="private")
     page.queue(max_size=32, default_concurrency_limit=4)

@@ -45,7 +45,7 @@ async function route(files) {
 }
 
 // Other places that take files keep them; everywhere else a file is for the Photo tab, while that is seen.
-const photoIsSeen = () => document.querySelector("#photo")?.offsetParent;
+const photoIsSeen = () => ["#photo", "#many-section"].some((place) => document.querySelector(place)?.offsetParent);
 const hasOtherTaker = (target) => {
   const block = target.closest?.(".block, .form, [data-testid=file-upload]")?.closest(".block");
   return block && block.id !== "photo" && block.querySelector("input[type=file]");
@@ -76,6 +76,7 @@ const dimmed = () => document.querySelectorAll(OLD).forEach((each) => each.class
 const undimmed = () => document.querySelectorAll(".answering").forEach((each) => each.classList.remove("answering"));
 document.addEventListener("change", (event) => { if (event.target.matches?.(PHOTO) && event.target.files.length) dimmed(); }, true);
 document.addEventListener("click", (event) => { if (event.target.closest?.("#examples button, #examples .gallery-item, #photo .capture button")) dimmed(); }, true);
+window.whiskerUndim = undimmed;
 const answers = new MutationObserver(() => { undimmed(); showPreview(); });
 const watchAnswer = () => {
   const places = document.querySelectorAll("#verdict, #result");
@@ -96,7 +97,9 @@ nameExamples();
 function showPreview() {
   const preview = document.querySelector("#result [data-preview]")?.dataset.preview;
   const picture = document.querySelector("#photo img");
-  if (preview && picture && !picture.src.endsWith(preview)) picture.src = preview;
+  if (!preview || !picture || picture.naturalWidth) return;
+  if (picture.complete) picture.src = preview;
+  else picture.addEventListener("error", showPreview, { once: true });
 }
 
 // A camera that does not start says why; Gradio's own input keeps silent.

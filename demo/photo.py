@@ -24,6 +24,7 @@ EXAMPLES = [
     FOLDER / "examples" / f"{name}.jpg" for name in ("cat", "black-cat", "dog", "dog-room", "cat-and-dog", "coffee")
 ]
 SILENT: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+UNDIM = "() => window.whiskerUndim?.()"  # photo.js; an answer that looks like the one before changes nothing else
 Current = dict[str, Any] | None
 """The photo that is shown: its path under "photo", and the number that `PhotoHandlers.begin` gave it."""
 
@@ -125,10 +126,11 @@ class PhotoTab:
             trigger_mode="always_last",
             **answer,
         )
+        answered.then(None, js=UNDIM, api_visibility="private")
         self._follow(answered)
         self._follow(self.left.input(self._left_changed, [self.current], [self.current], queue=False, **SILENT))
         self.again.click(
-            self._time_longer, [self.current, self.left, self.right], [self.speed, self.chart, self.numbers],
+            self._time_longer, [self.current, self.left, self.right, self.numbers], [self.speed, self.chart, self.numbers],
             concurrency_limit=2, concurrency_id="time", **SILENT,
         )  # fmt: skip
 
@@ -148,7 +150,7 @@ class PhotoTab:
             self._use_anyway, redraw, [self.anyway, self.use_anyway, self.result, *self.downloads.of_a_pet], **answer
         )
         self.strokes.change(
-            self._touched, redraw, [self.verdict, self.use_anyway, self.result, self.pets, *self.downloads.of_a_pet],
+            self._touched, redraw, [self.verdict, self.use_anyway, self.result, self.pets, *self.downloads.of_a_pet, self.note],
             **answer,
         )  # fmt: skip
         self._connect_downloads()
@@ -252,7 +254,7 @@ class PhotoTab:
                 current["photo"], right, Style(view, color, background, blur), anyway, strokes
             )
         except EngineError as error:
-            return gr.skip(), f'<p class="note" role="status">{error}</p>'
+            return gr.skip(), markup.note_html(str(error))
         return markup.result_html(path, seen.segmentation, VIEWS[view]), ""
 
     def _use_anyway(self, current: Current, *settings: Any) -> tuple:
@@ -264,9 +266,14 @@ class PhotoTab:
     def _touched(self, current: Current, right: str, *settings: Any) -> tuple:
         """The answer with what was touched up by hand, or without it again."""
         if current is None:
-            return (gr.skip(),) * (4 + len(self.downloads.of_a_pet))
+            return (gr.skip(),) * (5 + len(self.downloads.of_a_pet))
         view, color, background, blur, anyway, strokes = settings
-        seen, path = self.handlers.show(current["photo"], right, Style(view, color, background, blur), anyway, strokes)
+        try:
+            seen, path = self.handlers.show(
+                current["photo"], right, Style(view, color, background, blur), anyway, strokes
+            )
+        except EngineError as error:
+            return (*(gr.skip(),) * (4 + len(self.downloads.of_a_pet)), markup.note_html(str(error)))
         segmentation = seen.segmentation
         pets = self.handlers.pets(current["photo"], right, strokes) if len(seen.instances) > 1 else None
         return (
@@ -275,6 +282,7 @@ class PhotoTab:
             markup.result_html(path, segmentation, VIEWS[view]),
             gr.update(value=pets, visible=pets is not None),
             *self._offer(seen.has_pet or anyway),
+            "",
         )
 
     def _is_current(self, current: Current, request: gr.Request) -> bool:
@@ -301,9 +309,11 @@ class PhotoTab:
         """How fast each backend is."""
         yield from self._timed(current, left, right, numbers, request, longer=False)
 
-    def _time_longer(self, request: gr.Request, current: Current, left: str, right: str) -> Iterator[tuple]:
-        """The same until the interval is narrow."""
-        yield from self._timed(current, left, right, None, request, longer=True)
+    def _time_longer(
+        self, request: gr.Request, current: Current, left: str, right: str, numbers: dict | None
+    ) -> Iterator[tuple]:
+        """The same, for longer."""
+        yield from self._timed(current, left, right, numbers, request, longer=True)
 
     def _timed(
         self, current: Current, left: str, right: str, numbers: dict | None, request: gr.Request, longer: bool
@@ -327,7 +337,7 @@ class PhotoTab:
             return
         yield (
             markup.speed_html(right, left, timings),
-            latency_chart(timings.measured.samples, (left, right)),
+            latency_chart(timings.measured.samples, (left, right)) if timings.measured.samples else None,
             (numbers or {}) | timings.numbers(),
         )
 
@@ -339,6 +349,10 @@ class PhotoTab:
         if not found.has_pet or len(found.instances) < 2:
             return gr.update(value=None, visible=False)
         return gr.update(value=self.handlers.pets(current["photo"], right, strokes), visible=True)
+
+    def leave(self, request: gr.Request) -> None:
+        """A viewer has closed the page."""
+        self.handlers.forget(str(request.session_hash))
 
     def _serve_programs(self) -> None:
         """What a program may call: the same handlers over a photo and a backend."""

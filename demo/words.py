@@ -111,9 +111,10 @@ def speed(right: str, left: str, timings: Timings) -> str:
     """
     samples = timings.measured.samples
     if right not in samples:
-        return f"{label(right)} cannot answer here: {timings.failures.get(right, 'it failed')}"
+        return f"{label(right)} cannot answer here: {timings.failures.get(right, 'it failed.')}"
     took_ms = float(np.median(samples[right].sum(axis=1)))
     rivals = [name for name in dict.fromkeys((BASELINE, left)) if name != right and name in samples]
+    rivals = rivals or [name for name in samples if name != right][-1:]  # PyTorch beside itself: against the last lane
     compared = {name: compare(samples[name], samples[right]) for name in rivals}
     if rivals and all(is_noise(each) for each in compared.values()):
         return f"How fast cannot be told: {reason(timings)}."
