@@ -10,6 +10,7 @@ from gradio.themes.utils.fonts import LocalFont
 from demo import lab, live, photo, video
 from demo.document import TITLE
 from demo.lanes import Lanes
+from demo.photo_code import NAME_SERVER
 from engine.backends import INT8_BACKEND
 from engine.errors import EngineError
 from engine.machine import describe_machine, machine_in_words
@@ -51,6 +52,7 @@ def build(lanes: Lanes) -> gr.Blocks:
             with gr.Tab("Lab", id="lab-tab") as lab_tab:
                 lab.build(lanes)
         # A chart that was drawn while its tab was hidden has no width yet.
+        page.load(None, None, [photos.code], js=NAME_SERVER, api_visibility="private")
         page.unload(photos.leave)
         for tab in (photo_tab, video_tab, lab_tab):
             tab.select(None, js=SIZE_CHARTS, api_visibility="private")

@@ -130,10 +130,9 @@ class PhotoTab:
         self._follow(answered)
         self._follow(self.left.input(self._left_changed, [self.current], [self.current], queue=False, **SILENT))
         self.again.click(
-            self._time_longer, [self.current, self.left, self.right, self.numbers], [self.speed, self.chart, self.numbers],
-            concurrency_limit=2, concurrency_id="time", **SILENT,
+            self._time_longer, [self.current, self.left, self.right, self.numbers],
+            [self.speed, self.chart, self.numbers], concurrency_limit=2, concurrency_id="time", **SILENT,
         )  # fmt: skip
-
         self.style.view.change(
             show_options, [self.style.view], [*self.style.all[1:], self.downloads.shown], queue=False, **SILENT
         )
@@ -150,8 +149,8 @@ class PhotoTab:
             self._use_anyway, redraw, [self.anyway, self.use_anyway, self.result, *self.downloads.of_a_pet], **answer
         )
         self.strokes.change(
-            self._touched, redraw, [self.verdict, self.use_anyway, self.result, self.pets, *self.downloads.of_a_pet, self.note],
-            **answer,
+            self._touched, redraw,
+            [self.verdict, self.use_anyway, self.result, self.pets, *self.downloads.of_a_pet, self.note], **answer,
         )  # fmt: skip
         self._connect_downloads()
 
