@@ -59,7 +59,8 @@ def dashed_outline(image: np.ndarray, mask: np.ndarray, spec: ModelSpec) -> np.n
         spec: says the colours.
     """
     drawn = image.copy()
-    width, dash = thin_line(mask.shape), max(6, round(max(mask.shape) / DASH))
+    width = thin_line(mask.shape)
+    dash = max(10 * width, round(max(mask.shape) / DASH))
     for class_id, each in enumerate(spec.objects, start=1):
         smooth = cv2.medianBlur((mask == class_id).view(np.uint8) * np.uint8(255), 5)
         contours, _ = cv2.findContours(smooth, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)

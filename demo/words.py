@@ -107,7 +107,8 @@ def speed(right: str, left: str, timings: Timings) -> str:
     """How fast the right backend answers against the left one and PyTorch, with intervals; or why it cannot be told.
 
     Example:
-        "OpenVINO INT8 takes 17.1 ms here: 3.1x faster than PyTorch (2.9 to 3.3), 1.9x than OpenVINO FP32 (1.8 to 2.0)."
+        "OpenVINO INT8 takes 17.1 ms here: 3.1x faster than PyTorch (2.9 to 3.3), 1.9x faster than
+        OpenVINO FP32 (1.8 to 2.0)."
     """
     samples = timings.measured.samples
     if right not in samples:
