@@ -9,19 +9,16 @@ import numpy as np
 import pytest
 
 from engine.cutout import cut_out
+from engine.edge_fit import NOT_PET, PET, left_over, nearness
 from engine.errors import InputError
 from engine.instances import instances_of
 from engine.postprocess import mask_from_logits, softmax
 from engine.segmenter import Segmentation
 from engine.touch_up import (
-    NOT_PET,
-    PET,
     answer,
     blended,
     classes_of,
     edited_share,
-    left_over,
-    nearness,
     strokes_at,
     touch_up,
     working_size,
@@ -50,7 +47,7 @@ def seen(model):
             half = slice(rows.start // 2, rows.stop // 2), slice(columns.start // 2, columns.stop // 2)
             logits[(BACKGROUND, *half)], logits[(class_id, *half)] = 0, 6
         timings = {"read": 1.0, "preprocess": 1.0, "infer": 1.0, "postprocess": 1.0}
-        return Segmentation(mask_from_logits(logits, size_hw, 2), logits, timings, model.spec)
+        return Segmentation(mask_from_logits(logits, size_hw, 2), logits, timings, model.spec, logits)
 
     return segmentation
 
