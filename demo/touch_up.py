@@ -79,8 +79,9 @@ class TouchUp:
         pick: dict[str, Any] = {"inputs": [kind, radius], "outputs": [self.editor], "js": PICK, **QUIET}
         gr.on([kind.change, radius.change], None, trigger_mode="always_last", **pick)
         apply.click(use, [picture, self.editor], [self.strokes], api_visibility="private")
-        start: dict[str, Any] = {"fn": start_over, "inputs": [picture], "outputs": [self.editor, self.strokes], **QUIET}
-        gr.on([section.expand, reset.click, self.editor.clear], **start)
+        shown = gr.State(None)
+        section.expand(show_photo, [picture, shown], [self.editor, shown], **QUIET)
+        gr.on([reset.click, self.editor.clear], start_over, [picture], [self.editor, self.strokes], **QUIET)
 
 
 def canvas() -> gr.ImageEditor:
@@ -100,6 +101,19 @@ def canvas() -> gr.ImageEditor:
         eraser=gr.Eraser(BRUSH),
         placeholder="Choose a photo first",
     )
+
+
+@plainly
+def show_photo(photo: str | None, shown: str | None) -> tuple[Any, Any]:
+    """The photo with nothing drawn on it, as the editor's value, and its path; neither where it is shown already.
+
+    Args:
+        photo: path of the photo; None empties the canvas.
+        shown: path of the photo on the canvas, whose strokes stay when the section is closed and opened again.
+    """
+    if photo is not None and photo == shown:
+        return gr.skip(), gr.skip()
+    return start_over(photo)[0], photo
 
 
 @plainly

@@ -19,7 +19,8 @@ OFF_BY = 3  # px by which the sides of strokes may miss the picture's aspect: a 
 COVERED = 0.25  # share of a pixel that a stroke must cover once it is made smaller
 
 STALE = 10  # px of the model: half a border band; where the edge has moved, the old one's doubt goes with it
-CERTAIN = 10.0  # log-odds under a stroke and far from an edge: p = 0.99995
+CLEAR = 10.0  # log-odds far from the new edge: p = 0.99995
+CERTAIN = 40.0  # and under a stroke: surer than any network, so that the matte knows what is settled
 SOFT = 1.2  # px at which the new edge is blurred
 BELOW = 8.0  # what the other classes' logits lie under the two that matter
 
@@ -152,7 +153,7 @@ def nearest(where: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 def log_odds_of(is_pet: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     """Log-odds of pet that rise over the new edge and are certain under the strokes: float32 (h, w)."""
-    odds = cv2.GaussianBlur(np.where(is_pet, np.float32(CERTAIN), np.float32(-CERTAIN)), (0, 0), SOFT)
+    odds = cv2.GaussianBlur(np.where(is_pet, np.float32(CLEAR), np.float32(-CLEAR)), (0, 0), SOFT)
     odds[drawn == PET], odds[drawn == NOT_PET] = CERTAIN, -CERTAIN
     return odds
 

@@ -8,7 +8,18 @@ import pytest
 from PIL import Image
 
 from demo import touch_up
-from demo.touch_up import CANVAS_SIDE, COLORS, belong, canvas, read_strokes, save_strokes, start_over, strokes_of, use
+from demo.touch_up import (
+    CANVAS_SIDE,
+    COLORS,
+    belong,
+    canvas,
+    read_strokes,
+    save_strokes,
+    show_photo,
+    start_over,
+    strokes_of,
+    use,
+)
 from engine.drawing import rgb
 from engine.edge_fit import NOT_PET, PET
 from engine.errors import InputError
@@ -150,6 +161,14 @@ def test_starting_over_shows_the_photo_alone_and_forgets_the_strokes(photo):
     assert shown["layers"] == []
     assert shown["background"].shape == (CANVAS_SIDE * 3 // 4, CANVAS_SIDE, 3)  # of 40 x 30 px
     assert start_over(None) == (None, None)
+
+
+def test_a_photo_that_is_on_the_canvas_keeps_its_strokes_when_the_section_is_opened_again(photo):
+    value, shown = show_photo(photo, None)
+    assert value["layers"] == []
+    assert shown == photo
+    assert show_photo(photo, shown) == (gr.skip(), gr.skip())
+    assert show_photo(None, shown) == (None, None)
 
 
 def test_a_photo_that_cannot_be_read_is_refused_in_words(tmp_path):
