@@ -66,7 +66,14 @@ def test_a_soft_step_is_straight_between_its_ends():
 
 @pytest.mark.parametrize(
     ("probabilities", "expected"),
-    [((1e-17, 1, 0, 0), 255), ((1, 1e-17, 0, 0), 0), ((0, 0, 0, 1), 99), ((1e-8, 1, 0, 0), 99), ((1, 1e-8, 0, 0), 99)],
+    [
+        ((1e-17, 1, 0, 0), 255),
+        ((1, 1e-17, 0, 0), 0),
+        ((0, 1, 0, 0), 99),
+        ((1e-17, 1e-17, 0, 1), 99),
+        ((1e-8, 1, 0, 0), 99),
+        ((1, 1e-8, 0, 0), 99),
+    ],
 )
 def test_only_what_a_hand_has_settled_is_held(probabilities, expected):
     assert (held(np.full((8, 9), 99, np.uint8), plain(*probabilities), 2) == expected).all()
