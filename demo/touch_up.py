@@ -87,7 +87,7 @@ class TouchUp:
 def canvas() -> gr.ImageEditor:
     """An editor with a brush of two colours, an eraser, undo and redo, and nothing else."""
     return gr.ImageEditor(
-        label="Touch up by hand",
+        label="Paint here",
         elem_id="touch-editor",
         type="numpy",
         image_mode="RGBA",

@@ -70,7 +70,7 @@ def held(found: np.ndarray, probabilities: np.ndarray, num_objects: int) -> np.n
         num_objects: how many classes after the background are objects.
     """
     background, objects = probabilities[0], probabilities[1 : 1 + num_objects].max(axis=0)
-    pet, ground = ((0 < against) & (against < SETTLED) for against in (background, objects))
+    pet, ground = ((against > 0) & (against < SETTLED) for against in (background, objects))
     for settled, put in ((pet & ~ground, cv2.max), (ground & ~pet, lambda old, new: cv2.min(old, ~new))):
         if settled.any():
             found = put(found, cv2.resize(settled * np.uint8(255), found.shape[::-1]))
