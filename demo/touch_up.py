@@ -15,25 +15,34 @@ from PIL import Image, PngImagePlugin
 from demo.downloads import new_folder
 from demo.inputs import plainly
 from engine.drawing import rgb
+from engine.edge_fit import NOT_PET, PET, UNTOUCHED
 from engine.errors import InputError
 from engine.images import read_picture
-from engine.touch_up import NOT_PET, PET, UNTOUCHED
 
-# Okabe and Ito's bluish green and vermilion; what each says stands beside it in words.
+# Okabe and Ito's bluish green and vermilion, on the canvas and in files.
 COLORS = {PET: "#009E73", NOT_PET: "#D55E00"}
+# The choice of the brush is its legend: demo/touch_up.css paints a dot of the colour beside each word.
 CHOICES = [("pet", PET), ("not pet", NOT_PET)]
 CANVAS_SIDE = 1024  # px of the longer side of what is drawn on
 MOST_PIXELS = 4 * CANVAS_SIDE**2  # of strokes that come back: a canvas has a quarter of them at the most
-BRUSH = 14  # px of the canvas, its radius at first
+PHOTO = "photo"  # the key, within a file of strokes, of what says which photo they belong to
+BRUSH, RADII = 16, (3, 80)  # px of the canvas: the brush's radius at first, and the least and most of it
 OPAQUE = 127  # alpha above which a pixel is drawn on
 NOTHING_DRAWN = "Nothing is drawn yet. Paint over what is missing or too much, then press the button again."
 HELP = "Paint over what the answer misses or takes too much; roughly is enough, the edge is found again around it."
-PHOTO = "photo"  # the key, within the file of strokes, of what says which photo they belong to
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
-# The brush takes its colour from the choice above it; asking the server would take a while, and needs not to.
-PICK = f"""kind => ({{"__type__": "update", "brush": {{"default_size": {BRUSH}, "colors": {list(COLORS.values())},
-    "default_color": kind === {PET} ? "{COLORS[PET]}" : "{COLORS[NOT_PET]}", "color_mode": "fixed"}}}})"""
+# What the choice and the slider say goes to the canvas in the browser, together: the editor takes each new brush as a
+# whole. It takes no colour while the eraser is in use, so a choice of "pet" or "not pet" puts that down first.
+PICK = f"""async (kind, radius) => {{
+    if (document.querySelector("#touch-editor button.highlight[aria-label=Erase]")) {{
+        document.querySelector("#touch-editor button[aria-label=Brush]").click();
+        await new Promise(done => setTimeout(done, 150));
+    }}
+    return {{"__type__": "update", "eraser": {{"default_size": radius}}, "brush": {{"default_size": radius,
+        "colors": {list(COLORS.values())}, "color_mode": "fixed",
+        "default_color": kind === {PET} ? "{COLORS[PET]}" : "{COLORS[NOT_PET]}"}}}};
+}}"""
 
 
 class TouchUp:
@@ -55,24 +64,56 @@ class TouchUp:
             picture: the photo, whose value is a path.
             section: what it is laid out in; the photo goes to the canvas when it is opened, and not before.
         """
-        kind = gr.Radio(CHOICES, value=PET, show_label=True, label="The brush says", info=HELP, elem_id="touch-kind")
-        self.editor = gr.ImageEditor(
-            label="Touch up by hand", elem_id="touch-editor", type="numpy", image_mode="RGBA", format="png", height=520,
-            sources=[], transforms=[], layers=False, buttons=[], brush=brush(PET),
-            eraser=gr.Eraser(default_size=BRUSH), placeholder="Choose a photo first",
-        )  # fmt: skip
+        with gr.Row():
+            kind = gr.Radio(
+                CHOICES, value=PET, label="The brush says", info=HELP, elem_id="touch-kind", scale=2, min_width=280
+            )
+            radius = gr.Slider(
+                *RADII, BRUSH, step=1, label="Size of brush and eraser", elem_id="touch-size", min_width=280
+            )
+        self.editor = canvas()
         with gr.Row():
             apply = gr.Button("Use these strokes", variant="primary", elem_id="touch-apply")
             reset = gr.Button("Back to the untouched answer", elem_id="touch-reset")
-        kind.change(None, [kind], [self.editor], js=PICK, **QUIET)
+        # Of two quick choices the later must win, or the brush would not do what is chosen.
+        pick: dict[str, Any] = {"inputs": [kind, radius], "outputs": [self.editor], "js": PICK, **QUIET}
+        gr.on([kind.change, radius.change], None, trigger_mode="always_last", **pick)
         apply.click(use, [picture, self.editor], [self.strokes], api_visibility="private")
-        start: dict[str, Any] = {"fn": start_over, "inputs": [picture], "outputs": [self.editor, self.strokes], **QUIET}
-        gr.on([section.expand, reset.click, self.editor.clear], **start)
+        shown = gr.State(None)
+        section.expand(show_photo, [picture, shown], [self.editor, shown], **QUIET)
+        gr.on([reset.click, self.editor.clear], start_over, [picture], [self.editor, self.strokes], **QUIET)
 
 
-def brush(kind: int) -> gr.Brush:
-    """The brush that says `PET` or `NOT_PET`, with both colours and no other."""
-    return gr.Brush(BRUSH, colors=list(COLORS.values()), default_color=COLORS[kind], color_mode="fixed")
+def canvas() -> gr.ImageEditor:
+    """An editor with a brush of two colours, an eraser, undo and redo, and nothing else."""
+    return gr.ImageEditor(
+        label="Paint here",
+        elem_id="touch-editor",
+        type="numpy",
+        image_mode="RGBA",
+        format="png",
+        height=520,
+        sources=[],
+        transforms=[],
+        layers=False,
+        buttons=[],
+        brush=gr.Brush(BRUSH, colors=list(COLORS.values()), default_color=COLORS[PET], color_mode="fixed"),
+        eraser=gr.Eraser(BRUSH),
+        placeholder="Choose a photo first",
+    )
+
+
+@plainly
+def show_photo(photo: str | None, shown: str | None) -> tuple[Any, Any]:
+    """The photo with nothing drawn on it, as the editor's value, and its path; neither where it is shown already.
+
+    Args:
+        photo: path of the photo; None empties the canvas.
+        shown: path of the photo on the canvas, whose strokes stay when the section is closed and opened again.
+    """
+    if photo is not None and photo == shown:
+        return gr.skip(), gr.skip()
+    return start_over(photo)[0], photo
 
 
 @plainly
@@ -89,11 +130,11 @@ def start_over(photo: str | None) -> tuple[dict | None, None]:
 
 
 def fit_canvas(image: np.ndarray) -> np.ndarray:
-    """The picture at `CANVAS_SIDE` at the most: uint8 (h, w, 3)."""
+    """The picture at `CANVAS_SIDE`, so that the same brush is as wide on every photo: uint8 (h, w, 3)."""
     height, width = image.shape[:2]
-    scale = min(1.0, CANVAS_SIDE / max(height, width))
+    scale = CANVAS_SIDE / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
 
 
 @plainly

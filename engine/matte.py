@@ -36,6 +36,8 @@ SURER = 4  # power of the weights there: a pixel that is half of each would tint
 UNLIKE = 600.0  # how much pet and ground must differ in colour for it to be half believed, counted as `EPSILON` is
 MOTTLED = 3.0  # how much of the spread of colours within pet and ground adds to that
 TINY = 1e-5
+# Networks are sure to 1e-8 (the log-odds of ours stay within 18), strokes to 4e-18; a plain 0 was rounded.
+SETTLED = 1e-15
 FAINT = (0.4, 0.6)  # where nothing around is more opaque than this, there is no hair but a smear
 
 
@@ -55,7 +57,24 @@ def opacity(image: np.ndarray, probabilities: np.ndarray, spec: ModelSpec, edge:
         raise unknown_name("edge", edge, EDGES)
     share = object_share(probabilities, len(spec.objects))
     rough = soft_step(cv2.resize(cv2.convertScaleAbs(share, alpha=255), image.shape[1::-1]), *RAMP)
-    return rough if edge == "fast" else take_sides(image, follow_picture(image, rough))
+    found = rough if edge == "fast" else take_sides(image, follow_picture(image, rough))
+    return held(found, probabilities, len(spec.objects))
+
+
+def held(found: np.ndarray, probabilities: np.ndarray, num_objects: int) -> np.ndarray:
+    """The opacity, opaque or clear where that is settled by hand (`engine.touch_up`): uint8 (H, W).
+
+    Args:
+        found: uint8 (H, W), the opacity that was found.
+        probabilities: float32 (num_classes, h, w), of any size; what has less than `SETTLED` against it is settled.
+        num_objects: how many classes after the background are objects.
+    """
+    background, objects = probabilities[0], probabilities[1 : 1 + num_objects].max(axis=0)
+    pet, ground = ((against > 0) & (against < SETTLED) for against in (background, objects))
+    for settled, put in ((pet & ~ground, cv2.max), (ground & ~pet, lambda old, new: cv2.min(old, ~new))):
+        if settled.any():
+            found = put(found, cv2.resize(settled * np.uint8(255), found.shape[::-1]))
+    return found
 
 
 def object_share(probabilities: np.ndarray, num_objects: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from engine import matte
 from engine.errors import InputError
 from engine.matte import (
     follow_picture,
+    held,
     object_share,
     opacity,
     pull_of_color,
@@ -61,6 +62,21 @@ def test_a_soft_step_is_straight_between_its_ends():
     # 0.25 and 0.75 of 255 are 63.75 and 191.25; at 127 it is (127 - 63.75) / 127.5 * 255 = 126.5.
     values = np.array([[0, 63, 127, 128, 192, 255]], np.uint8)
     assert soft_step(values, 0.25, 0.75)[0].tolist() == [0, 0, 126, 128, 255, 255]
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "expected"),
+    [
+        ((1e-17, 1, 0, 0), 255),
+        ((1, 1e-17, 0, 0), 0),
+        ((0, 1, 0, 0), 99),
+        ((1e-17, 1e-17, 0, 1), 99),
+        ((1e-8, 1, 0, 0), 99),
+        ((1, 1e-8, 0, 0), 99),
+    ],
+)
+def test_only_what_a_hand_has_settled_is_held(probabilities, expected):
+    assert (held(np.full((8, 9), 99, np.uint8), plain(*probabilities), 2) == expected).all()
 
 
 @pytest.mark.parametrize("edge", ["fine", "fast"])

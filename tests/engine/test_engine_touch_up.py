@@ -9,19 +9,16 @@ import numpy as np
 import pytest
 
 from engine.cutout import cut_out
+from engine.edge_fit import NOT_PET, PET, left_over, nearness
 from engine.errors import InputError
 from engine.instances import instances_of
 from engine.postprocess import mask_from_logits, softmax
 from engine.segmenter import Segmentation
 from engine.touch_up import (
-    NOT_PET,
-    PET,
     answer,
     blended,
     classes_of,
     edited_share,
-    left_over,
-    nearness,
     strokes_at,
     touch_up,
     working_size,
@@ -50,7 +47,7 @@ def seen(model):
             half = slice(rows.start // 2, rows.stop // 2), slice(columns.start // 2, columns.stop // 2)
             logits[(BACKGROUND, *half)], logits[(class_id, *half)] = 0, 6
         timings = {"read": 1.0, "preprocess": 1.0, "infer": 1.0, "postprocess": 1.0}
-        return Segmentation(mask_from_logits(logits, size_hw, 2), logits, timings, model.spec)
+        return Segmentation(mask_from_logits(logits, size_hw, 2), logits, timings, model.spec, logits)
 
     return segmentation
 
@@ -156,8 +153,18 @@ def test_the_cut_out_is_opaque_under_pet_and_clear_under_not_pet(image, seen):
     after = touch_up(image, seen(cat=[np.s_[40:80, 40:110]]), drawn)
     for edge in ("fine", "fast"):
         alpha = cut_out(image, softmax(after.logits), after.spec, edge)[..., 3]
-        assert alpha[drawn == PET].min() >= 250
-        assert alpha[drawn == NOT_PET].max() <= 5
+        assert alpha[drawn == PET].min() == 255
+        assert alpha[drawn == NOT_PET].max() == 0
+
+
+@pytest.mark.parametrize("edge", ["fine", "fast"])
+def test_even_a_thin_stroke_that_the_picture_does_not_bear_out_is_cut_out(seen, edge):
+    flat = np.full((*SIZE_HW, 3), 90, np.uint8)
+    drawn = strokes((50, 30, 2, PET), (60, 60, 2, NOT_PET))
+    after = touch_up(flat, seen(cat=[BODY]), drawn)
+    alpha = cut_out(flat, softmax(after.logits), after.spec, edge)[..., 3]
+    assert (alpha[drawn == PET] == 255).all()
+    assert (alpha[drawn == NOT_PET] == 0).all()
 
 
 def test_no_seam_is_left_where_the_old_edge_was(image, seen):
