@@ -21,11 +21,12 @@ def file_url(path: str) -> str:
 
 def verdict_html(segmentation: Segmentation, touched_up: bool = False) -> str:
     """What was found, the pet first."""
-    lines = [f'<h2 class="verdict-found">{escape(words.headline(segmentation))}</h2>']
-    if detail := words.detail(segmentation):
-        lines.append(f'<p class="verdict-note">{escape(detail)}</p>')
+    said, detail = words.headline(segmentation), words.detail(segmentation)
     if touched_up:
-        lines.append('<p class="verdict-note">Touched up by hand.</p>')
+        said, detail = words.touched_headline(segmentation), words.segmentation_in_words(segmentation)
+    lines = [f'<h2 class="verdict-found">{escape(said)}</h2>']
+    if detail:
+        lines.append(f'<p class="verdict-note">{escape(detail)}</p>')
     return f'<div class="verdict {segmentation.found}" role="status">{"".join(lines)}</div>'
 
 

@@ -35,7 +35,7 @@ THEME = gr.themes.Base(
     block_label_text_color_dark="*neutral_300",
 )
 SIZE_CHARTS = "() => { requestAnimationFrame(() => window.dispatchEvent(new Event('resize'))); }"
-STYLES = [Path(__file__).parent / f"{name}.css" for name in ("style", "photo", "many", "live", "video")]
+STYLES = [Path(__file__).parent / f"{name}.css" for name in ("style", "photo", "many", "touch_up", "live", "video")]
 
 
 def build(lanes: Lanes) -> gr.Blocks:

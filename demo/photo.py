@@ -273,14 +273,14 @@ class PhotoTab:
             )
         except EngineError as error:
             return (*(gr.skip(),) * (4 + len(self.downloads.of_a_pet)), markup.note_html(str(error)))
-        segmentation = seen.segmentation
+        segmentation, is_decided = seen.segmentation, anyway or strokes is not None
         pets = self.handlers.pets(current["photo"], right, strokes) if len(seen.instances) > 1 else None
         return (
             markup.verdict_html(segmentation, touched_up=strokes is not None),
-            gr.update(visible=segmentation.found != FOUND and bool(segmentation.pets) and not anyway),
+            gr.update(visible=segmentation.found != FOUND and bool(segmentation.pets) and not is_decided),
             markup.result_html(path, segmentation, VIEWS[view]),
             gr.update(value=pets, visible=pets is not None),
-            *self._offer(seen.has_pet or anyway),
+            *self._offer(seen.has_pet or is_decided),
             "",
         )
 

@@ -100,7 +100,7 @@ class PhotoHandlers:
         options = style.options()
         check_view(style.view, options)
         seen = self.answers.see(photo, backend, strokes)
-        return seen, write_shown(draw(seen, style.view, options, anyway))
+        return seen, write_shown(draw(seen, style.view, options, anyway or strokes is not None))
 
     def preview(self, photo: str) -> str | None:
         """The path of a picture that a browser can show, where it cannot show the photo's own file."""

@@ -55,6 +55,12 @@ def headline(segmentation: Segmentation) -> str:
     return f"{capital(named)}, found in {milliseconds(took_ms)}." if took_ms else f"{capital(named)}, found."
 
 
+def touched_headline(segmentation: Segmentation) -> str:
+    """The same of what was touched up, where a person has decided: "A cat, touched up by hand." """
+    named = with_article(segmentation.pets)
+    return f"{capital(named)}, touched up by hand." if named else "Nothing is left, by hand."
+
+
 def detail(segmentation: Segmentation) -> str:
     """What comes under the headline: how much of the picture, or what to make of an unsure answer."""
     if segmentation.found == NOTHING:
