@@ -10,6 +10,7 @@ HEADINGS = (
     "outline IoU", "outline, mean image", "binary IoU", "mean image IoU", "trimap mIoU", "species mIoU", "boundary IoU",
     "pixel accuracy",
 )  # fmt: skip
+UNKNOWN = "-"  # a score that is younger than what scored the model
 WIDTH = 120  # of a paragraph
 FEW = 5  # breeds at either end that the card names
 
@@ -27,6 +28,8 @@ def score_table(specs: list[ModelSpec]) -> str:
         if changes := spec.evaluation.get("int8_minus_fp32"):
             cells = [
                 f"{points(changes[name]['difference'])} {bracketed(changes[name]['ci95'], points)}"
+                if name in changes
+                else UNKNOWN
                 for name in HEADLINES
             ]
             rows.append(row([*first, "INT8 - FP32, in points", "", *cells]))
@@ -42,6 +45,9 @@ def score_cells(metrics: dict) -> list[str]:
     """The headline scores of an artefact, with their intervals where these are known."""
     cells = []
     for name in HEADLINES:
+        if name.split(".")[0] not in metrics:
+            cells.append(UNKNOWN)
+            continue
         text = f"{value_at(metrics, name):.4f}"
         if "ci95" in metrics:
             text += f" {bracketed(metrics['ci95'][name], lambda end: f'{end:.3f}')}"
