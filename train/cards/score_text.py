@@ -127,9 +127,9 @@ def finding_section(spec: ModelSpec) -> str:
     text = (
         f"A pet is found where the confidence in it is {spec.finding.found:.3f} or more, perhaps one from "
         f"{spec.finding.unsure:.3f} on, and below that there is nothing. Chosen by `python -m train threshold` so that "
-        f"{told['nothing']:.0%} of {told['photos']:,} everyday photos with a cat or a dog are called nothing and "
-        f"{told['unsure']:.0%} are not called found. Beside it, {told['photos_without']:,} photos without one, many of "
-        "them of other animals, which this network has never seen:"
+        f"{told['called_nothing']:.0%} of {told['photos']:,} everyday photos with a cat or a dog are called nothing "
+        f"and {told['not_found']:.0%} are not called found. Beside it, {told['photos_without']:,} photos without one, "
+        "many of them of other animals, which this network has never seen:"
     )
     rows = [row(["confidence from", "photos with a pet that are below", "photos without one that are not"])]
     rows.append("|" + "---|" * 3)
