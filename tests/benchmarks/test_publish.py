@@ -182,8 +182,8 @@ def test_the_headline_says_what_int8_buys_and_what_it_costs():
         "",
         "On Drawn CPU, 1 core, AVX2; in brackets 95 % intervals. Scores are of the test split of Oxford-IIIT Pet: "
         "outline is the mask that a user gets, binary the published protocol, in which the trimap's border counts as "
-        "pet; what INT8 costs is binary IoU against FP32. fastsegnet-large was timed as 1.0.0, the same network with other "
-        "weights.",
+        "pet; what INT8 costs is binary IoU against FP32. fastsegnet-large was timed as 1.0.0, the same network with "
+        "other weights.",
     ]
     specs[1].network["parameters"] = 1001
     assert "timed as 1.0.0, another network" in tables.headline_block(
