@@ -86,7 +86,7 @@ class Segmentation:
 
 
 def confidence_of(probabilities: np.ndarray, num_objects: int) -> float | None:
-    """The mean of `foreground_share` over the pixels where it is over a half, which are a user's mask; None without any.
+    """The mean of `foreground_share` over a user's mask, where it is over a half; None without any.
 
     How well it keeps its word is in the card (calibration).
 
