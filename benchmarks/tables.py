@@ -23,7 +23,9 @@ TIMED_BY = {"fastsegnet": "benchmark", "fastsegnet-large": "large"}
 SAME_MASKS = 0.98  # share of the pixels; ModelAPI takes the likeliest of four classes, and the nearest pixel
 
 
-def blocks(specs: list[ModelSpec], result: dict, others: list[dict], smoothing: list[dict]) -> dict[str, str]:
+def blocks(
+    specs: list[ModelSpec], result: dict, others: list[dict], smoothing: list[dict], elsewhere: dict[str, dict]
+) -> dict[str, str]:
     """The text of each block of the README and of docs/, by name.
 
     Args:
@@ -31,12 +33,14 @@ def blocks(specs: list[ModelSpec], result: dict, others: list[dict], smoothing: 
         result: what `benchmarks/publish.py` keeps of the machine that was measured last.
         others: of other machines.
         smoothing: what `benchmarks/smoothing.py` keeps.
+        elsewhere: what `benchmarks/elsewhere.py` keeps.
     """
     return {
         "headline": headline_block(specs, result),
         "machine": machine_block(result),
         "scores": score_table(specs, {**COLUMNS, **MEANS}),
         "accuracy_goals": accuracy_goal_table(specs),
+        "elsewhere": elsewhere_table(specs, elsewhere),
         "sizes": size_table(specs, result),
         "backends": backend_table(result["benchmark"]),
         "goals": goal_table(result),
@@ -141,6 +145,37 @@ def ious(spec: ModelSpec) -> list[str]:
     """Outline and binary IoU of INT8."""
     metrics = spec.artefacts[INT8_IR].metrics
     return [f"{metrics[name]['dataset_iou']:.4f}" if name in metrics else UNKNOWN for name in ("outline", "binary")]
+
+
+def elsewhere_table(specs: list[ModelSpec], elsewhere: dict[str, dict]) -> str:
+    """What users get and are told, in INT8, on the test split and on photos from elsewhere."""
+    rows = [
+        "| photos | model | outline IoU | outline, mean image | found | perhaps | nothing | right species |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for words, key in (
+        ("Oxford-IIIT Pet, test", ""),
+        ("everyday, with a pet", "everyday"),
+        ("cats outdoors", "outdoor"),
+    ):
+        for spec in specs:
+            metrics = spec.artefacts[INT8_IR].metrics
+            own = metrics | {"outline_ci95": metrics["ci95"]["outline.dataset_iou"], "one_species": metrics["images"]}
+            seen = elsewhere[spec.name][key] if key else own
+            found, (low, high) = seen["found"], seen["outline_ci95"]
+            told = [f"{found[state] / found['photos']:.1%}" for state in ("found", "unsure", "nothing")]
+            rows.append(
+                f"| {words}: {found['photos']:,} | {spec.name} "
+                f"| {seen['outline']['dataset_iou']:.4f} [{low:.3f}, {high:.3f}] "
+                f"| {seen['outline']['mean_image_iou']:.4f} | {' | '.join(told)} "
+                f"| {found['right_species'] / seen['one_species']:.1%} |"
+            )
+    for spec in specs:
+        alarms = elsewhere[spec.name]["everyday"]["false_alarms"]
+        nothing = alarms["photos"] - alarms["found"] - alarms["unsure"]
+        told = [f"{count / alarms['photos']:.1%}" for count in (alarms["found"], alarms["unsure"], nothing)]
+        rows.append(f"| without a pet: {alarms['photos']:,} | {spec.name} | | | {' | '.join(told)} | |")
+    return "\n".join(rows)
 
 
 def timed_before(timed: dict, spec: ModelSpec) -> list[str]:

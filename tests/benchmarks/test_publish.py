@@ -196,6 +196,31 @@ def test_the_headline_says_what_int8_buys_and_what_it_costs():
     )
 
 
+def test_a_table_tells_what_users_get_on_photos_from_elsewhere():
+    def seen(iou: float, found: int, unsure: int, nothing: int, right: int) -> dict:
+        counts = {"photos": found + unsure + nothing, "found": found, "unsure": unsure, "nothing": nothing}
+        return {
+            "images": counts["photos"],
+            "outline": {"dataset_iou": iou, "mean_image_iou": iou - 0.01},
+            "found": counts | {"right_species": right},
+            "outline_ci95": [iou - 0.02, iou + 0.02],
+            "ci95": {"outline.dataset_iou": [iou - 0.02, iou + 0.02]},
+            "one_species": counts["photos"] - 1,
+        }
+
+    metrics = seen(0.95, 198, 1, 1, 196)
+    spec = SimpleNamespace(name="drawn", artefacts={"openvino-int8.xml": SimpleNamespace(metrics=metrics)})
+    # Right: 160 of the 199 that show one species. Without a pet: 30 and 20 of 100 are alarms, 50 are not.
+    everyday = seen(0.75, 170, 26, 4, 160) | {"false_alarms": {"photos": 100, "found": 30, "unsure": 20}}
+    table = tables.elsewhere_table([spec], {"drawn": {"everyday": everyday, "outdoor": seen(0.8, 5, 3, 2, 6)}})
+    assert table.splitlines()[2:] == [
+        "| Oxford-IIIT Pet, test: 200 | drawn | 0.9500 [0.930, 0.970] | 0.9400 | 99.0% | 0.5% | 0.5% | 98.0% |",
+        "| everyday, with a pet: 200 | drawn | 0.7500 [0.730, 0.770] | 0.7400 | 85.0% | 13.0% | 2.0% | 80.4% |",
+        "| cats outdoors: 10 | drawn | 0.8000 [0.780, 0.820] | 0.7900 | 50.0% | 30.0% | 20.0% | 66.7% |",
+        "| without a pet: 100 | drawn | | | 30.0% | 20.0% | 50.0% | |",
+    ]
+
+
 def test_a_live_table_tells_both_runs_and_what_was_missed():
     def run(fps: float, reached: bool) -> dict:
         summary = {
