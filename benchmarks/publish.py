@@ -52,6 +52,7 @@ SOAKS = {
     "soak_two": "tests/soak/live_soak.py --minutes 10 --two",
 }
 SMOOTHING = RESULTS / "smoothing" / "pets.json"  # of the model, not of a machine: `benchmarks/smoothing.py --json`
+ELSEWHERE = RESULTS / "elsewhere" / "pets.json"  # likewise: `benchmarks/elsewhere.py`
 
 
 def main() -> None:
@@ -87,7 +88,7 @@ def kept_results() -> tuple[dict, list[dict]]:
 def blocks(latest: dict, others: list[dict]) -> dict[str, str]:
     """The text of each block, by name, from what is committed."""
     specs = [Model.open(name).spec for name in committed_models()]
-    return tables.blocks(specs, latest, others, json.loads(SMOOTHING.read_text()))
+    return tables.blocks(specs, latest, others, json.loads(SMOOTHING.read_text()), json.loads(ELSEWHERE.read_text()))
 
 
 def measure(names: list[str]) -> None:

@@ -20,7 +20,7 @@ from engine.drawing import cover, overlay_mask  # noqa: E402
 from engine.files import write_aside  # noqa: E402
 from engine.images import read_picture  # noqa: E402
 from engine.score_table import committed_models  # noqa: E402
-from engine.segmenter import DEFAULT_BACKEND, Segmenter  # noqa: E402
+from engine.segmenter import DEFAULT_BACKEND, FOUND, NOTHING, Segmentation, Segmenter  # noqa: E402
 
 EXAMPLES = ROOT / "demo" / "examples"
 PANEL_HW = (180, 250)
@@ -62,11 +62,19 @@ def strip() -> Image.Image:
         for column, image in enumerate(shown.values()):
             left = GAP + column * width
             found = segmenter.predict(image)
-            drawn = cover(overlay_mask(image, found.mask, segmenter.spec), PANEL_HW)
+            is_shown = found.found != NOTHING
+            drawn = cover(overlay_mask(image, found.mask, segmenter.spec) if is_shown else image, PANEL_HW)
             sheet.paste(Image.fromarray(drawn), (left, top + LABEL))
-            areas = ", ".join(f"{species} {area:.0%}" for species, area in found.areas.items() if area >= 0.005)
-            draw.text((left, top + LABEL + PANEL_HW[0] + 2), areas or "nothing found", FAINT, font)
+            draw.text((left, top + LABEL + PANEL_HW[0] + 2), found_in_words(found), FAINT, font)
     return sheet
+
+
+def found_in_words(segmentation: Segmentation) -> str:
+    """ "cat 31 %", "perhaps cat 2 %" or "no cat or dog", as the page tells it."""
+    if segmentation.found == NOTHING:
+        return "no cat or dog"
+    areas = ", ".join(f"{name} {segmentation.areas[name]:.0%}" for name in segmentation.pets)
+    return areas if segmentation.found == FOUND else f"perhaps {areas}"
 
 
 def write(path: Path) -> None:

@@ -372,11 +372,19 @@ function tell(fps, latency, network, past) {
   at("dropped-note").textContent = `${Math.max(0, totals.seen - totals.shown)} of ${totals.seen} camera frames; sent at ${sendCanvas.width} x ${sendCanvas.height}`;
   Object.assign(root.dataset, { fps: fps.toFixed(2), latencyMs: latency.toFixed(2), serverMs: median(past.server).toFixed(2), waitedMs: median(past.waited).toFixed(2), seen: totals.seen, shown: totals.shown, width: sendCanvas.width });
   lanes.forEach((lane, index) => {
-    const areas = Object.entries(lane.areas).filter(([, part]) => part >= 0.005);
-    const seen = areas.length ? areas.map(([name, part]) => `${name} ${share(part)} of the picture`).join(", ") : "no cat or dog";
+    const seen = inWords(lane);
     at(`canvas${index}`).setAttribute("aria-label", `${label(lane.backend)} sees: ${seen}`);
     at(`name${index}`).replaceChildren(Object.assign(document.createElement("span"), { className: "dot", style: `background:${looks[lane.backend][1]}` }), `${label(lane.backend)}: ${seen}`);
   });
+}
+
+// "cat, 41 % of the picture", "Perhaps a cat, 3 % of the picture", "no cat or dog".
+function inWords({ found, areas }) {
+  const ranked = Object.entries(areas).filter(([, part]) => part > 0).sort(([, a], [, b]) => b - a);
+  if (found === "nothing" || !ranked.length) return "no cat or dog";
+  const told = ranked.filter(([, part], place) => place === 0 || part >= 0.005);
+  const words = told.map(([name, part]) => `${name}, ${share(part)} of the picture`).join("; ");
+  return found === "unsure" ? `Perhaps a ${words}` : words;
 }
 
 function sentence(names, network, agreement, fps, latency) {

@@ -110,8 +110,9 @@ class LiveFrames:
             file: a JPEG of at most `MAX_MEGAPIXELS`.
 
         Returns:
-            The pictures; the figures say `lanes`, a list of `backend`, `infer_ms` and `areas` (shares of the frame by
-            object), `agreement` (of two lanes: the share of pixels with the same class, else None), `is_cut`, and
+            The pictures; the figures say `lanes`, a list of `backend`, `infer_ms`, `found` ("found", "unsure" or
+            "nothing", steady over time) and `areas` (shares of the frame by object, none where nothing is found),
+            `agreement` (of two lanes: the share of pixels with the same class, else None), `is_cut`, and
             `server_ms`, all of it from JPEG to JPEG.
 
         Raises:
@@ -128,7 +129,13 @@ class LiveFrames:
         options = EffectOptions(color=settings.color, background=self._background, edge="fast")
         pictures = [encoded(drawn(frame, settings.effect, options)) for frame in frames.values()]
         lanes = [
-            {"backend": name, "label": label(name), "infer_ms": frame.timings["infer"], "areas": frame.areas}
+            {
+                "backend": name,
+                "label": label(name),
+                "infer_ms": frame.timings["infer"],
+                "found": frame.found,
+                "areas": frame.areas,
+            }
             for name, frame in frames.items()
         ]
         agreements = [float(np.mean(a.labels == b.labels)) for a, b in pairwise(frames.values())]

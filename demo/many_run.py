@@ -123,7 +123,7 @@ class ManyRun:
 
     def _answer(self, path: Path, archive: zipfile.ZipFile) -> dict:
         segmentation = self._segmenter.predict(path)
-        found = found_in(segmentation)
+        found = segmentation.found
         rgba = None
         if found != "nothing":
             rgba = cut_out(read_picture(path).image, softmax(segmentation.logits), segmentation.spec)
@@ -152,28 +152,21 @@ class ManyRun:
         return text.getvalue()
 
 
-def found_in(segmentation: Segmentation) -> str:
-    """Whether a pet is there: "found", "unsure" or "nothing"."""
-    return "found" if words.pets(segmentation) else "nothing"
-
-
 def species_in(segmentation: Segmentation) -> list[str]:
-    """The animals, the largest first: those found, or the best guess where that is unsure."""
-    if found_in(segmentation) == "nothing":
-        return []
-    return words.pets(segmentation) or [max(segmentation.areas, key=lambda name: segmentation.areas[name])]
+    """The animals, the largest first: those found, or perhaps found."""
+    return words.pets(segmentation)
 
 
 def caption(name: str, segmentation: Segmentation) -> str:
     """ "Dog · rex.jpg", "Perhaps a dog · rex.jpg", "No cat or dog · wall.jpg"."""
     species = " and ".join(species_in(segmentation))
     said = {"found": species.capitalize(), "unsure": f"Perhaps a {species}", "nothing": NO_PET}
-    return f"{said[found_in(segmentation)]} · {name}"
+    return f"{said[segmentation.found]} · {name}"
 
 
 def figures(name: str, segmentation: Segmentation) -> dict:
     """A photo's line of the table; shares of the picture and confidence are 0 to 1, ms are of the whole answer."""
-    found, confidence = found_in(segmentation), segmentation.confidence
+    found, confidence = segmentation.found, segmentation.confidence
     height, width = segmentation.size_hw
     return {
         "photo": name,

@@ -18,7 +18,7 @@ def headline(result: Mapping) -> str:
     pace = times(result["clip_seconds"] / result["seconds"])
     return (
         f"{result['clip_seconds']:.1f} s of video in {result['seconds']:.1f} s, {pace} real time: "
-        f"{frames(result['frames'])}, {shown(result['presence'])}."
+        f"{frames(result['frames'])}, {shown(result['presence'], result['perhaps'])}."
     )
 
 
@@ -27,14 +27,24 @@ def frames(count: int) -> str:
     return f"{count:,} frame{'' if count == 1 else 's'}"
 
 
-def shown(presence: Mapping[str, float]) -> str:
-    """ "a cat in 98.0 % of them, a dog in 3.1 %", "no cat or dog in any of them"."""
-    seen = sorted(((share, name) for name, share in presence.items() if share), reverse=True)
+def shown(presence: Mapping[str, float], perhaps: Mapping[str, float]) -> str:
+    """ "a cat in 98.0 % of them, a dog in 3.1 %, perhaps a dog in 1.2 %", "no cat or dog in any of them".
+
+    Args:
+        presence: the share of the frames in which each animal is found.
+        perhaps: of those in which it is perhaps.
+    """
+    seen = [
+        (f"{words} {name}", share)
+        for words, shares in (("a", presence), ("perhaps a", perhaps))
+        for share, name in sorted(((share, name) for name, share in shares.items()), reverse=True)
+        if share
+    ]
     if not seen:
         return f"no {' or '.join(presence)} in any of them"
-    (most, first), *others = seen
-    text = f"a {first} in {'all' if most == 1 else percent(most)} of them"
-    return text + "".join(f", a {name} in {percent(share)}" for share, name in others)
+    (first, most), *others = seen
+    text = f"{first} in {'all' if most == 1 else percent(most)} of them"
+    return text + "".join(f", {name} in {percent(share)}" for name, share in others)
 
 
 def race(result: Mapping) -> str:

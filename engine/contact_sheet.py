@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from engine.dataset import BACKGROUND, Sample
+from engine.dataset import BACKGROUND, PET, Sample
 from engine.drawing import overlay_mask, rgb
 from engine.images import read_picture
-from engine.metrics import confusion_matrix, iou_per_class
+from engine.metrics import IGNORE_INDEX, confusion_matrix, iou_per_class
 from engine.score_table import FP32_IR, INT8_IR
 from engine.segmenter import Segmentation
 from engine.spec import ModelSpec
@@ -84,7 +84,7 @@ def draw_header(sheet: Image.Image, title: str, subtitle: str) -> None:
 def draw_tile(difference: Difference, spec: ModelSpec) -> Image.Image:
     """One photo: its four pictures beside each other, name and figures below."""
     image, trimap = read_picture(difference.sample.photo).image, difference.sample.read_trimap()
-    is_pet = np.where(trimap != BACKGROUND, 1, 0)
+    is_pet = np.select([trimap == PET, trimap == BACKGROUND], [1, 0], IGNORE_INDEX)
     ious = [iou_per_class(confusion_matrix(is_pet, mask > 0, 2))[1] for mask in (difference.fp32, difference.int8)]
     scale = min(PANEL_HW[0] / image.shape[0], PANEL_HW[1] / image.shape[1])
     size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
@@ -101,7 +101,7 @@ def draw_tile(difference: Difference, spec: ModelSpec) -> Image.Image:
         middle = left + (PANEL_HW[1] - size[0]) // 2, (PANEL_HW[0] - size[1]) // 2
         tile.paste(Image.fromarray(panel), middle)
     draw.text((0, PANEL_HW[0] + 5), difference.sample.name, INK, font)
-    agreement = f"IoU with the truth {ious[0]:.3f} FP32, {ious[1]:.3f} INT8"
+    agreement = f"outline IoU {ious[0]:.3f} FP32, {ious[1]:.3f} INT8"
     figures = f"{difference.share:.1%} of the pixels differ    {agreement}"
     draw.text((TILE_WIDTH, PANEL_HW[0] + 5), figures, FAINT, font, anchor="ra")
     return tile

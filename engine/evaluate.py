@@ -39,7 +39,7 @@ class Evaluation:
 
     def add(self, sample: Sample, trimap: np.ndarray, segmentation: Segmentation) -> None:
         """Counts a photo; `trimap` is as `PetScores.add` takes it."""
-        count_photo(self.scores, sample, trimap, segmentation)
+        count_photo(self.scores, sample, trimap, sample.read_species(), segmentation)
         self.found.add(segmentation, None if sample.shows_both else sample.species)
         self.calibration.add(trimap, sample.species, segmentation)
 
@@ -56,8 +56,17 @@ class Evaluation:
         }
 
 
-def count_photo(scores: PetScores, sample: Sample, trimap: np.ndarray, segmentation: Segmentation) -> None:
-    """Adds a photo to the scores: the protocols by their own rule, the outline by a user's; `trimap` as annotated."""
+def count_photo(
+    scores: PetScores,
+    sample: Sample,
+    trimap: np.ndarray,
+    species_map: np.ndarray | None,
+    segmentation: Segmentation,
+) -> None:
+    """Adds a photo to the scores: the protocols by their own rule, the outline by a user's.
+
+    Arguments as for `PetScores.add`.
+    """
     logits, size_hw = segmentation.network_logits, trimap.shape
     scores.add(
         trimap,
@@ -66,7 +75,7 @@ def count_photo(scores: PetScores, sample: Sample, trimap: np.ndarray, segmentat
         trimap_from_logits(logits, size_hw),
         sample.breed,
         users_mask=segmentation.mask,
-        species_map=sample.read_species(),
+        species_map=species_map,
     )
 
 

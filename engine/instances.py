@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.cutout import on_nothing
 from engine.postprocess import softmax
-from engine.segmenter import Segmentation
+from engine.segmenter import Segmentation, foreground_share
 
 SPECK = 0.002  # share of the picture; a region that covers less is no pet
 CRUMB = 0.05  # share of the largest region, likewise
@@ -57,6 +57,27 @@ def instances_of(segmentation: Segmentation) -> list[Instance]:
     """The pets of a picture, the largest first, as `find_instances` finds them."""
     objects = softmax(segmentation.logits)[1 : 1 + len(segmentation.spec.objects)].sum(axis=0)
     return find_instances(segmentation.mask, objects)
+
+
+def scores_of(segmentation: Segmentation, pets: Sequence[Instance]) -> list[float]:
+    """How sure the network is of each pet, 0 to 1: the mean of `foreground_share` over its pixels.
+
+    So a photo of one pet has about the confidence of that pet; a pet has one species, which has all of p(objects).
+
+    Args:
+        segmentation: of a picture.
+        pets: of the same picture, as `instances_of` gives them.
+
+    Example:
+        A cat all over with p(background) 0.1, p(cat) 0.5, p(dog) 0 and p(border) 0.4: 0.5 / 0.6 = 0.83.
+    """
+    height, width = segmentation.size_hw
+    share = cv2.resize(foreground_share(softmax(segmentation.logits), len(segmentation.spec.objects)), (width, height))
+    scores = []
+    for pet in pets:
+        left, top, across, down = pet.box
+        scores.append(float(cv2.mean(share[top : top + down, left : left + across], pet.mask)[0]))
+    return scores
 
 
 def find_instances(mask: np.ndarray, objects: np.ndarray | None = None) -> list[Instance]:

@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping
 
-from engine.dataset import Sample
+import numpy as np
+
+from engine.dataset import BACKGROUND, BORDER, PET, UNKNOWN, Sample
 from engine.disturbances import DISTURBANCES, AnnotatedImage, Disturbance
 from engine.evaluate import count_photo, read_annotated
 from engine.images import Picture
 from engine.intervals import difference, intervals
-from engine.metrics import PetScores
+from engine.metrics import IGNORE_INDEX, SPECIES_CLASSES, PetScores
 from engine.progress import counting
 from engine.segmenter import Segmenter
 
 SHOWN = ("binary.dataset_iou", "species.mean_iou")
+# A map of species in the values of a trimap, so that what moves the one moves the other.
+AS_TRIMAP = {BACKGROUND: 0, PET: SPECIES_CLASSES.index("cat"), BORDER: SPECIES_CLASSES.index("dog")}
 STEPS = 1 + len(DISTURBANCES)  # states of a photo
 
 
@@ -34,10 +38,13 @@ def measure_robustness(segmenters: Mapping[str, Segmenter], samples: list[Sample
     with counting(len(samples) * STEPS, "disturbing") as advance:
         for sample in samples:
             picture, trimap = read_annotated(sample)
-            count(segmenters, sample, (picture.image, trimap), undisturbed)
+            species_map = sample.read_species()
+            count(segmenters, sample, (picture.image, trimap), species_map, undisturbed)
             advance()
             for disturbance, scores in zip(DISTURBANCES, disturbed, strict=True):
-                count(segmenters, sample, disturbance.apply(picture.image, trimap, sample.name), scores)
+                annotated = disturbance.apply(picture.image, trimap, sample.name)
+                moved = moved_species(disturbance, picture.image, species_map, sample.name)
+                count(segmenters, sample, annotated, moved, scores)
                 advance()
     plain = compared_scores(undisturbed)
     rows = [
@@ -48,13 +55,37 @@ def measure_robustness(segmenters: Mapping[str, Segmenter], samples: list[Sample
 
 
 def count(
-    segmenters: Mapping[str, Segmenter], sample: Sample, annotated: AnnotatedImage, scores: Mapping[str, PetScores]
+    segmenters: Mapping[str, Segmenter],
+    sample: Sample,
+    annotated: AnnotatedImage,
+    species_map: np.ndarray | None,
+    scores: Mapping[str, PetScores],
 ) -> None:
     """Adds what each segmenter makes of a picture to its scores."""
     image, trimap = annotated
     picture = Picture(image, trimap.shape)
     for name, segmenter in segmenters.items():
-        count_photo(scores[name], sample, trimap, segmenter.segment(picture))
+        count_photo(scores[name], sample, trimap, species_map, segmenter.segment(picture))
+
+
+def moved_species(
+    disturbance: Disturbance, image: np.ndarray, species_map: np.ndarray | None, name: str
+) -> np.ndarray | None:
+    """The species of each pixel, where they are told, moved as the disturbance moves the photo.
+
+    Args:
+        disturbance: of the photo.
+        image: uint8 (H, W, 3) RGB, the photo.
+        species_map: uint8 (H, W), as `Sample.read_species` gives it.
+        name: of the photo.
+    """
+    if species_map is None:
+        return None
+    as_trimap = np.full_like(species_map, UNKNOWN)
+    for value, species in AS_TRIMAP.items():
+        as_trimap[species_map == species] = value
+    _, moved = disturbance.apply(image, as_trimap, name)
+    return np.select([moved == value for value in AS_TRIMAP], list(AS_TRIMAP.values()), IGNORE_INDEX).astype(np.uint8)
 
 
 def compared_scores(scores: Mapping[str, PetScores]) -> dict:

@@ -86,7 +86,7 @@ class Segmentation:
 
 
 def confidence_of(probabilities: np.ndarray, num_objects: int) -> float | None:
-    """The mean of p(objects) / (p(objects) + p(background)) over the pixels where it is over a half; None without any.
+    """The mean of `foreground_share` over a user's mask, where it is over a half; None without any.
 
     How well it keeps its word is in the card (calibration).
 
@@ -97,10 +97,15 @@ def confidence_of(probabilities: np.ndarray, num_objects: int) -> float | None:
     Example:
         Two pixels with p(background) 0.1 and 0.6, p(cat) 0.7 and 0.2, the rest border: of the first alone, 0.875.
     """
-    objects = probabilities[1 : 1 + num_objects].sum(axis=0)
-    share = objects / np.maximum(objects + probabilities[0], TINY)
+    share = foreground_share(probabilities, num_objects)
     seen = share > 0.5
     return float(share[seen].mean()) if seen.any() else None
+
+
+def foreground_share(probabilities: np.ndarray, num_objects: int) -> np.ndarray:
+    """p(objects) / (p(objects) + p(background)) at each pixel: float32 (h, w); arguments as for `confidence_of`."""
+    objects = probabilities[1 : 1 + num_objects].sum(axis=0)
+    return objects / np.maximum(objects + probabilities[0], np.float32(TINY))
 
 
 def finding_of(confidence: float | None, spec: ModelSpec) -> str:

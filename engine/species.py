@@ -29,10 +29,14 @@ def settle(logits: np.ndarray, num_objects: int) -> np.ndarray:
         num_objects: how many classes after the background are objects.
     """
     objects = logits[1 : 1 + num_objects]
-    if num_objects < 2 or not disagrees(objects, objects.max(axis=0) > logits[0]):
+    # The largest of n is a share of 1/n of their sum or more, so this misses no pixel that is object.
+    if num_objects < 2 or not disagrees(objects, objects.max(axis=0) + np.float32(np.log(num_objects)) > logits[0]):
         return logits
     probabilities = softmax(logits)[: 1 + num_objects]
-    owner = owners(probabilities[1:], probabilities[1:].sum(axis=0) > probabilities[0])
+    is_object = probabilities[1:].sum(axis=0) > probabilities[0]
+    if not is_object.any():
+        return logits
+    owner = owners(probabilities[1:], is_object)
     total = np.logaddexp.reduce(objects, axis=0)
     settled = logits.copy()
     for number in range(num_objects):
@@ -55,8 +59,14 @@ def settle_probabilities(probabilities: np.ndarray, num_objects: int) -> np.ndar
 
 
 def disagrees(objects: np.ndarray, is_object: np.ndarray) -> bool:
-    """Whether more than one class leads where there are objects, float32 (objects, h, w) and bool (h, w)."""
-    lowest, highest, *_ = cv2.minMaxLoc(leading(objects), mask=is_object.view(np.uint8))
+    """Whether more than one class leads where there are objects, or a step beside them, since they are upsampled.
+
+    Args:
+        objects: float32 (objects, h, w), logits or probabilities.
+        is_object: bool (h, w).
+    """
+    nearby = cv2.dilate(is_object.view(np.uint8), np.ones((3, 3), np.uint8))
+    lowest, highest, *_ = cv2.minMaxLoc(leading(objects), mask=nearby)
     return bool(lowest != highest)
 
 

@@ -25,6 +25,7 @@ from train.cards.card import write_card
 
 CURVE = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 DIGITS = 3
+LEAST = 0.5  # a confidence is more than that, or there is none
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +44,18 @@ def run(
     nothing: float = 0.02,
     unsure: float = 0.15,
 ) -> Outcome:
-    """Chooses both thresholds and writes them; "found", "unsure", "photos", "photos_without" and "curve".
+    """Chooses both thresholds and writes them.
+
+    Args:
+        data: root of a dataset of everyday photos with a pet; its trainval split is used.
+        without: a folder of photos without one.
+        model: the model's folder.
+        nothing: the share of the photos with a pet that may be called nothing.
+        unsure: the share of them that may be called unsure or nothing.
+
+    Returns:
+        "found" and "unsure", the thresholds; "photos", "photos_without", "called_nothing" and "not_found", what they
+        were chosen on and by; "curve", what other thresholds would do.
 
     Raises:
         InputError: the data cannot be read, or the shares are none.
@@ -62,8 +74,8 @@ def run(
     told = {
         "photos": len(with_pet),
         "photos_without": len(without_pet),
-        "nothing": nothing,
-        "unsure": unsure,
+        "called_nothing": nothing,
+        "not_found": unsure,
         "curve": [point(with_pet, without_pet, threshold(with_pet, share)) for share in CURVE],
     }
     spec = replace(opened.spec, finding=finding, evaluation=opened.spec.evaluation | {"finding": told})
@@ -79,13 +91,15 @@ def run(
 
 
 def threshold(confidences: np.ndarray, share: float) -> float:
-    """The confidence below which at most a share of the photos lie, rounded down to `DIGITS`.
+    """The confidence below which at most a share of the photos lie, rounded down to `DIGITS`; `LEAST` or more.
+
+    A photo of which nothing is called a pet counts as 0, and no threshold finds one in it.
 
     Example:
-        Of confidences 0.10, 0.20, .. 1.00 and a share of 0.2: 0.3, below which are two of ten.
+        Of confidences 0.55, 0.60, .. 1.00 and a share of 0.2: 0.65, below which are two of ten.
     """
     value = np.sort(confidences)[int(share * len(confidences))]
-    return float(np.floor(value * 10**DIGITS + 1e-6) / 10**DIGITS)
+    return max(LEAST, float(np.floor(value * 10**DIGITS + 1e-6) / 10**DIGITS))
 
 
 def point(with_pet: np.ndarray, without_pet: np.ndarray, value: float) -> dict[str, Any]:

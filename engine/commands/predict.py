@@ -23,8 +23,17 @@ from engine.effects import DEFAULT_EFFECT_OPTIONS
 from engine.errors import InputError
 from engine.files import Outputs
 from engine.images import Picture, read_picture
+from engine.instances import instances_of, scores_of
 from engine.progress import track
-from engine.segmenter import DEFAULT_BACKEND, DEFAULT_MODEL, Segmentation, Segmenter, timed
+from engine.segmenter import (
+    DEFAULT_BACKEND,
+    DEFAULT_MODEL,
+    NOTHING,
+    UNSURE,
+    Segmentation,
+    Segmenter,
+    timed,
+)
 from engine.spec import ModelSpec
 
 HERE = Path(".")
@@ -98,14 +107,38 @@ def run(
                 "photo": str(photo),
                 "size_hw": list(answer.size_hw),
                 "areas": answer.areas,
+                "found": answer.found,
+                "objects": objects_of(answer),
                 "timings_ms": answer.timings,
                 "mask": str(mask_path),
                 **more,
             }
         )
-        areas = "  ".join(f"{name} {share:.1%}" for name, share in answer.areas.items())
-        print(f"{photo}  {areas}  {sum(answer.timings.values()):.1f} ms  -> {mask_path}")
+        print(f"{photo}  {found_in_words(answer)}  {sum(answer.timings.values()):.1f} ms  -> {mask_path}")
     return Outcome(results, failed)
+
+
+def objects_of(segmentation: Segmentation) -> list[dict]:
+    """The "objects" of `--json`, the largest first; none where nothing is found.
+
+    Returns:
+        By pet "label", "score" (see `engine.instances.scores_of`) and "box": left, top, width, height, px.
+    """
+    if segmentation.found == NOTHING:
+        return []
+    pets, classes = instances_of(segmentation), segmentation.spec.objects
+    return [
+        {"label": classes[pet.class_id - 1].name, "score": round(score, 4), "box": list(pet.box)}
+        for pet, score in zip(pets, scores_of(segmentation, pets), strict=True)
+    ]
+
+
+def found_in_words(segmentation: Segmentation) -> str:
+    """ "cat 41.2%  dog 0.0%", "perhaps cat 3.1%  dog 0.0%" or "no cat or dog"."""
+    if segmentation.found == NOTHING:
+        return f"no {' or '.join(segmentation.areas)}"
+    areas = "  ".join(f"{name} {share:.1%}" for name, share in segmentation.areas.items())
+    return f"perhaps {areas}" if segmentation.found == UNSURE else areas
 
 
 def answers(

@@ -3,9 +3,15 @@
 from engine.metrics import HEADLINES, value_at
 from engine.score_table import ModelScores
 
-COLUMNS = (
-    "outline IoU", "outline, mean", "binary IoU", "mean image", "trimap mIoU", "species mIoU", "boundary", "pixels",
-)  # fmt: skip
+# Heading -> headline score; the means of the photos' own scores are told of one artefact and by `--json`.
+COLUMNS = {
+    "outline IoU": "outline.dataset_iou",
+    "binary IoU": "binary.dataset_iou",
+    "trimap mIoU": "trimap.mean_iou",
+    "species mIoU": "species.mean_iou",
+    "boundary": "boundary_iou",
+    "pixels": "pixel_accuracy",
+}
 WIDTH, FIRST = 18, 24
 FEW = 3  # breeds that are named at either end
 
@@ -80,13 +86,13 @@ def print_table(models: list[ModelScores], reports: dict[str, dict]) -> None:
         report = reports[each.name]
         print(f"{each.name} {each.model.spec.version}")
         for artefact, scores in report["artefacts"].items():
-            print(columns(artefact, [f"{value_at(scores, name):.4f}" for name in HEADLINES]))
-            print(columns(f"  on {scores['backend']}", [span(*scores["ci95"][name]) for name in HEADLINES]))
+            print(columns(artefact, [f"{value_at(scores, name):.4f}" for name in COLUMNS.values()]))
+            print(columns(f"  on {scores['backend']}", [span(*scores["ci95"][name]) for name in COLUMNS.values()]))
         for artefact, reason in report["unavailable"].items():
             print(columns(artefact, [f"not here: {reason}"]))
         if changes := report["int8_minus_fp32"]:
-            print(columns("INT8 - FP32, in points", [points(changes[name]["difference"]) for name in HEADLINES]))
-            spans = [[points(end) for end in changes[name]["ci95"]] for name in HEADLINES]
+            print(columns("INT8 - FP32, in points", [points(changes[name]["difference"]) for name in COLUMNS.values()]))
+            spans = [[points(end) for end in changes[name]["ci95"]] for name in COLUMNS.values()]
             print(columns("", [f"[{low}, {high}]" for low, high in spans]))
         print(f"  of {each.shown}:")
         print_groups(report["artefacts"][each.shown])

@@ -164,7 +164,9 @@ def print_result(result: dict) -> None:
         print(
             f"  they agree on {agreed['mean']:.1%} of the pixels, {agreed['least']:.1%} at {agreed['least_at_s']:.1f} s"
         )
-    shown = ", ".join(f"a {name} in {share:.0%}" for name, share in result["presence"].items())
+    parts = [f"a {name} in {share:.0%}" for name, share in result["presence"].items()]
+    parts += [f"perhaps a {name} in {share:.0%}" for name, share in result["perhaps"].items() if share]
+    shown = ", ".join(parts)
     print(f"  {shown} of the frames -> {result['out']}")
     for note in result["notes"]:
         print(f"  {note}")

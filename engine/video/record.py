@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from engine.latency import tails
-from engine.segmenter import FOUND, pets_in
+from engine.segmenter import FOUND, NOTHING, pets_in
 from engine.spec import ModelSpec
 from engine.video.clip import Frame
 from engine.video.segmenter import SegmentedFrame
@@ -32,6 +32,7 @@ class Record:
         self.agreement = array("f")
         self.cuts = 0
         self._shown = {each.name: 0 for each in spec.objects}
+        self._perhaps = dict(self._shown)
 
     @property
     def frames(self) -> int:
@@ -49,9 +50,10 @@ class Record:
         self.seconds.append(float(frame.pts * self._time_base))
         self.cuts += seen.is_cut
         self._note_latency(backend, seen)
-        if seen.found == FOUND:
+        if seen.found != NOTHING:
+            counts = self._shown if seen.found == FOUND else self._perhaps
             for name in pets_in(seen.areas):
-                self._shown[name] += 1
+                counts[name] += 1
 
     def note_compared(self, backend: str, seen: SegmentedFrame, agreed: float) -> None:
         """Notes what a second backend made of the same frame; `agreed` is the share of equal pixels, 0 to 1."""
@@ -76,9 +78,13 @@ class Record:
             },
             "latency_ms": {name: tails(np.asarray(times)) for name, times in self.latency_ms.items()},
             "over_time": over_time(self.seconds, self.latency_ms),
-            "presence": {name: shown / self.frames if self.frames else 0.0 for name, shown in self._shown.items()},
+            "presence": self._shares(self._shown),
+            "perhaps": self._shares(self._perhaps),
             "cuts": self.cuts,
         }
+
+    def _shares(self, counts: Mapping[str, int]) -> dict[str, float]:
+        return {name: count / self.frames if self.frames else 0.0 for name, count in counts.items()}
 
     def agreement_summary(self) -> dict[str, float]:
         """Mean and least share of pixels on which two backends agree, and when the least was, seconds."""

@@ -108,8 +108,8 @@ def render(
         "cancelled", "notes" (sentences on what is missing), "stages_ms" (by stage the median of a frame and the total,
         on the clock of its own thread, waiting for a core included: stages overlap, so the totals are more than
         "seconds"), "latency_ms" (by backend, median, p90 and p99 of preprocess + infer + smooth while all else works
-        too), "over_time" (the same along the clip), "presence" (share of the frames that show each object), "cuts",
-        and "agreement" where two backends are compared.
+        too), "over_time" (the same along the clip), "presence" (share of the frames in which each object is found),
+        "perhaps" (of those in which it is perhaps), "cuts", and "agreement" where two backends are compared.
 
     Raises:
         InputError: the clip, the look or the file cannot be used; nothing is left behind.

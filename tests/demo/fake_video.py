@@ -24,6 +24,7 @@ def result_of(args: argparse.Namespace, cancelled: bool) -> dict:
         "out": args.out, "backend": args.backend, "compare": args.compare, "effect": args.effect,
         "frames": frames, "clip_seconds": frames / 30, "seconds": 8.0, "throughput_fps": frames / 8, "cores_busy": 1.8,
         "cancelled": cancelled, "notes": [], "cuts": 0, "presence": {"cat": 0.98, "dog": 0.0},
+        "perhaps": {"cat": 0.0, "dog": 0.0},
         "stages_ms": {stage: {"median": 1.0, "total": 360.0} for stage in ("decode", "infer", "encode")},
         "latency_ms": {name: {"median": ms, "p90": ms + 1, "p99": ms + 2} for name, ms in medians.items()},
         "over_time": {

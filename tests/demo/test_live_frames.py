@@ -1,5 +1,7 @@
 """A camera's frame in, JPEGs and figures out; by hand from fakes that judge by brightness."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,11 +12,13 @@ from engine.effects import EFFECTS
 from engine.errors import BackendUnavailableError, InferenceError, InputError
 from engine.images import read_picture
 from engine.segmenter import Segmenter
+from engine.spec import Finding
 
 KNOWN = ("torch", "openvino-fp32", "openvino-int8")
 SAID = {"backends": ["torch"], "effect": "blur", "color": "#112233", "steady": False}
 # Grey levels. The fake's cat and dog have the same logit c = (level - 128) / 16 on grey, so a pixel is a cat where
-# 2 exp(c) > 1, above a level of 116.9; for the INT8 fake, whose c is 0.5 larger, above 108.9.
+# 2 exp(c) > 1, above a level of 116.9; for the INT8 fake, whose c is 0.5 larger, above 108.9. A cat is found where the
+# mean of 2 exp(c) / (1 + 2 exp(c)) over these is 0.85 or more, and perhaps there from 0.65 on.
 BRIGHT, DARK, BARELY = 200, 40, 113  # a cat, background, a cat for the INT8 fake alone
 GREEN, RED = (0, 158, 115), (200, 30, 30)  # the colour of a cut-out until another is chosen, #009E73; and another
 
@@ -28,6 +32,11 @@ def halves(left: int, right: int, size_hw: tuple[int, int] = (96, 128)) -> np.nd
 
 def decoded(answer: LiveAnswer) -> list[np.ndarray]:
     return [read_picture(file).image.astype(int) for file in answer.pictures]
+
+
+@pytest.fixture
+def spec(spec):
+    return replace(spec, finding=Finding(found=0.85, unsure=0.65))
 
 
 @pytest.fixture
@@ -86,6 +95,7 @@ def test_a_frame_comes_back_as_a_jpeg_of_its_size_with_its_figures(frames, encod
     assert (lane["backend"], lane["label"]) == ("openvino-int8", "OpenVINO INT8")
     assert lane["areas"]["cat"] == pytest.approx(0.5, abs=0.02)  # the bright half
     assert lane["areas"]["dog"] == 0
+    assert lane["found"] == "found"
     assert answer.figures["agreement"] is None
     assert answer.figures["is_cut"] is False
     assert 0 < lane["infer_ms"] < answer.figures["server_ms"]
@@ -93,13 +103,13 @@ def test_a_frame_comes_back_as_a_jpeg_of_its_size_with_its_figures(frames, encod
 
 def test_two_backends_that_see_a_quarter_of_the_frame_otherwise_agree_on_the_rest(frames, encoded):
     frames.choose(LiveSettings(("openvino-int8", "openvino-fp32"), steady=False))
-    image = halves(DARK, DARK)
-    image[:, :32] = BARELY  # 32 of 128 columns
+    image = halves(BRIGHT, DARK)
+    image[:, 64:96] = BARELY  # 32 of 128 columns
     answer = frames.answer(1, encoded(image, quality=95))
     int8, fp32 = answer.figures["lanes"]
     assert [int8["backend"], fp32["backend"]] == ["openvino-int8", "openvino-fp32"]
-    assert int8["areas"]["cat"] == pytest.approx(0.25, abs=0.02)
-    assert fp32["areas"]["cat"] == 0
+    assert int8["areas"]["cat"] == pytest.approx(0.75, abs=0.02)
+    assert fp32["areas"]["cat"] == pytest.approx(0.5, abs=0.02)
     assert answer.figures["agreement"] == pytest.approx(0.75, abs=0.02)
 
 
@@ -159,22 +169,44 @@ def test_settings_hold_from_the_next_frame_on(frames, encoded):
 
 # Level 118: 2 exp(-10 / 16) = 1.07, p(background) = 1 / 2.07 = 0.483, a cat; level 116: 1 / 1.945 = 0.514, none.
 # A change of 2 levels is noise, so a steady edge keeps 0.7 of the past: 0.7 x 0.483 + 0.3 x 0.514 = 0.492, a cat still.
-@pytest.mark.parametrize(("steady", "still_a_cat"), [(True, 1.0), (False, 0.0)])
-def test_steady_edges_keep_what_only_noise_would_change(frames, encoded, steady, still_a_cat):
+# The left half is a cat beyond doubt, so that one is found.
+@pytest.mark.parametrize(("steady", "share"), [(True, 1.0), (False, 0.5)])
+def test_steady_edges_keep_what_only_noise_would_change(frames, encoded, steady, share):
     frames.choose(LiveSettings(("torch",), steady=steady))
-    before = frames.answer(1, encoded(halves(118, 118), quality=95))
-    after = frames.answer(2, encoded(halves(116, 116), quality=95))
-    assert before.figures["lanes"][0]["areas"]["cat"] == 1.0
-    assert after.figures["lanes"][0]["areas"]["cat"] == still_a_cat
+    before = frames.answer(1, encoded(halves(255, 118), quality=95))
+    after = frames.answer(2, encoded(halves(255, 116), quality=95))
+    assert before.figures["lanes"][0]["areas"]["cat"] == pytest.approx(1.0, abs=0.02)
+    assert after.figures["lanes"][0]["areas"]["cat"] == pytest.approx(share, abs=0.02)
 
 
 def test_a_choice_forgets_the_frames_before_it(frames, encoded):
     steady = LiveSettings(("torch",), steady=True)
     frames.choose(steady)
-    frames.answer(1, encoded(halves(118, 118), quality=95))
+    frames.answer(1, encoded(halves(255, 118), quality=95))
     frames.choose(steady)
-    after = frames.answer(2, encoded(halves(116, 116), quality=95))
-    assert after.figures["lanes"][0]["areas"]["cat"] == 0.0  # 118 would have kept it a cat, as above
+    after = frames.answer(2, encoded(halves(255, 116), quality=95))
+    # 118 would have kept it a cat, as above.
+    assert after.figures["lanes"][0]["areas"]["cat"] == pytest.approx(0.5, abs=0.02)
+
+
+# 0.52 at level 118, 0.744 at 134, 0.94 at 160.
+@pytest.mark.parametrize(("level", "found"), [(DARK, "nothing"), (118, "nothing"), (134, "unsure"), (160, "found")])
+def test_a_frame_says_whether_a_pet_is_found_and_nothing_is_drawn_where_none_is(frames, encoded, level, found):
+    frames.choose(LiveSettings(("torch",), "overlay", steady=False))
+    image = halves(level, level)
+    answer = frames.answer(1, encoded(image, quality=95))
+    (lane,) = answer.figures["lanes"]
+    assert lane["found"] == found
+    assert any(lane["areas"].values()) == (found != "nothing")
+    is_as_it_was = np.abs(decoded(answer)[0] - image.astype(int)).max() < 8
+    assert is_as_it_was == (found == "nothing")
+
+
+def test_what_is_found_is_steady_over_a_frame_that_is_not_sure(frames, encoded):
+    frames.choose(LiveSettings(("torch",), steady=False))
+    levels = (160, 160, 126, 160)  # 126 alone is 0.64, nothing; in the light of those before it, 0.88
+    found = [frames.answer(n, encoded(halves(level, level), quality=95)) for n, level in enumerate(levels)]
+    assert [answer.figures["lanes"][0]["found"] for answer in found] == ["found"] * 4
 
 
 def test_a_new_scene_is_told(frames, encoded):

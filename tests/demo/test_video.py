@@ -183,12 +183,19 @@ def test_a_long_clip_has_the_slowest_frames_faintly_in_its_chart(rendered):
 
 
 @pytest.mark.parametrize(
-    ("presence", "words"),
+    ("presence", "perhaps", "words"),
     [
-        ({"cat": 0.98, "dog": 0.0}, "a cat in 98.0 % of them"),
-        ({"cat": 1.0, "dog": 0.031}, "a cat in all of them, a dog in 3.1 %"),
-        ({"cat": 0.0, "dog": 0.0}, "no cat or dog in any of them"),
+        ({"cat": 0.98, "dog": 0.0}, {"cat": 0.0, "dog": 0.0}, "a cat in 98.0 % of them"),
+        ({"cat": 1.0, "dog": 0.031}, {"cat": 0.0, "dog": 0.0}, "a cat in all of them, a dog in 3.1 %"),
+        ({"cat": 0.9, "dog": 0.0}, {"cat": 0.06, "dog": 0.0}, "a cat in 90.0 % of them, perhaps a cat in 6.0 %"),
+        (
+            {"cat": 0.0, "dog": 0.0},
+            {"cat": 0.02, "dog": 0.12},
+            "perhaps a dog in 12.0 % of them, perhaps a cat in 2.0 %",
+        ),
+        ({"cat": 0.0, "dog": 0.0}, {"cat": 0.0, "dog": 1.0}, "perhaps a dog in all of them"),
+        ({"cat": 0.0, "dog": 0.0}, {"cat": 0.0, "dog": 0.0}, "no cat or dog in any of them"),
     ],
 )
-def test_what_is_in_the_clip_is_said(presence, words):
-    assert video_words.shown(presence) == words
+def test_what_is_in_the_clip_is_said(presence, perhaps, words):
+    assert video_words.shown(presence, perhaps) == words

@@ -1,6 +1,7 @@
 """`python -m engine`, run inside this process: what it writes, what it says, how it ends."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,13 @@ import pytest
 from PIL import Image
 
 from engine.__main__ import main
-from engine.commands.predict import free_stem
+from engine.backends.fake import FakeBackend
+from engine.commands.predict import found_in_words, free_stem, objects_of
 from engine.images import read_picture
 from engine.metrics import HEADLINES, value_at
 from engine.score_table import committed_models
+from engine.segmenter import Segmentation, Segmenter
+from engine.spec import Finding
 
 pytestmark = pytest.mark.usefixtures("opened_once")
 BACKEND = "openvino-fp32"
@@ -40,20 +44,54 @@ def test_predict_writes_class_ids_as_a_png(photo, out, segmenter_on):
 def test_predict_writes_the_fields_of_the_contract(photo, out, result_file, segmenter_on):
     assert run("predict", photo, "--out", out, "--backend", BACKEND, "--json", result_file) == 0
     (entry,) = json.loads(result_file.read_text())
+    assert list(entry) == ["photo", "size_hw", "areas", "found", "objects", "timings_ms", "mask"]
     assert entry.pop("timings_ms").keys() == {"read", "preprocess", "infer", "postprocess"}
+    seen = segmenter_on(BACKEND).predict(photo)
     assert entry == {
         "photo": str(photo),
         "size_hw": [120, 160],
-        "areas": segmenter_on(BACKEND).predict(photo).areas,
+        "areas": seen.areas,
+        "found": seen.found,
+        "objects": objects_of(seen),
         "mask": str(out / "tom-mask.png"),
     }
     assert entry["areas"].keys() == {"cat", "dog"}
 
 
-def test_predict_says_what_it_found(photo, out, capsys):
-    run("predict", photo, "--out", out)
+def bright_ellipse(level: int, finding: Finding, model) -> Segmentation:
+    """A grey ellipse, 20 to 60 of 80 rows and 30 to 130 of 160 columns, on black; the fake backend calls it a cat."""
+    image = np.zeros((80, 160, 3), np.uint8)
+    rows, columns = np.mgrid[:80, :160]
+    image[((rows - 40) / 20) ** 2 + ((columns - 80) / 50) ** 2 <= 1] = level
+    return Segmenter(replace(model.spec, finding=finding), FakeBackend()).predict(image)
+
+
+def test_an_object_has_a_label_a_score_and_a_box_in_px(model):
+    (cat,) = objects_of(bright_ellipse(200, Finding(), model))
+    assert cat["label"] == "cat"
+    assert cat["box"] == pytest.approx([30, 20, 100, 40], abs=2)  # left, top, width, height
+    # 2 e^4.5 of 1 + 2 e^4.5 inside, less at the soft edge.
+    assert 0.95 < cat["score"] < 180.04 / 181.04
+
+
+@pytest.mark.parametrize(
+    ("finding", "said", "objects"),
+    [
+        (Finding(found=0.1, unsure=0.05), "cat ", 1),
+        (Finding(found=1.1, unsure=0.05), "perhaps cat ", 1),
+        (Finding(found=1.2, unsure=1.1), "no cat or dog", 0),
+    ],
+)
+def test_predict_says_whether_it_is_sure(model, finding, said, objects):
+    seen = bright_ellipse(200, finding, model)
+    assert found_in_words(seen).startswith(said)
+    assert len(objects_of(seen)) == objects
+
+
+def test_predict_says_what_it_found(photo, out, capsys, segmenter_on):
+    run("predict", photo, "--out", out, "--backend", BACKEND)
     line = capsys.readouterr().out
-    assert line.startswith(f"{photo}  cat ")
+    assert line.startswith(f"{photo}  {found_in_words(segmenter_on(BACKEND).predict(photo))}  ")
     assert line.endswith(f"ms  -> {out / 'tom-mask.png'}\n")
 
 
@@ -115,15 +153,19 @@ def test_a_command_is_needed(capsys):
     assert "COMMAND" in capsys.readouterr().err
 
 
-FIELDS = {"binary", "trimap", "species", "boundary_iou", "pixel_accuracy"}
+FIELDS = {"outline", "binary", "trimap", "species", "found", "boundary_iou", "pixel_accuracy"}
 ADDED = {"ci95", "species_accuracy", "by_species", "by_breed", "calibration"}
 
 
 def check_contract(scores: dict) -> None:
-    assert list(scores)[:9] == [
-        "model", "backend", "split", "images", "binary", "trimap", "species", "boundary_iou", "pixel_accuracy"
+    assert list(scores)[:11] == [
+        "model", "backend", "split", "images", "outline", "binary", "trimap", "species", "boundary_iou",
+        "pixel_accuracy", "found",
     ]  # fmt: skip
-    assert scores["binary"].keys() == {"dataset_iou", "mean_image_iou"}
+    assert scores["binary"].keys() == scores["outline"].keys() == {"dataset_iou", "mean_image_iou"}
+    assert list(scores["found"]) == ["photos", "found", "unsure", "nothing", "right_species"]
+    assert scores["found"]["photos"] == scores["images"]
+    assert sum(scores["found"][state] for state in ("found", "unsure", "nothing")) == scores["images"]
     assert scores["trimap"].keys() == scores["species"].keys() == {"mean_iou", "per_class"}
     assert scores["trimap"]["per_class"].keys() == {"pet", "background", "border"}
     assert scores["species"]["per_class"].keys() == {"background", "cat", "dog"}
@@ -144,6 +186,25 @@ def test_evaluate_tells_an_interval_around_every_headline_score(shared_dataset, 
     assert scores["ci95"].keys() == set(HEADLINES)
     for name, (low, high) in scores["ci95"].items():
         assert low <= value_at(scores, name) <= high
+
+
+def test_evaluate_counts_false_alarms_on_photos_without_a_pet(shared_dataset, tmp_path, result_file, capsys):
+    folder = tmp_path / "rooms"
+    folder.mkdir()
+    for number in range(3):
+        Image.new("RGB", (60, 40)).save(folder / f"{number}.jpg")
+    options = ("--limit", 1, "--backend", BACKEND, "--json", result_file, "--without", folder)
+    assert run("evaluate", "--data", shared_dataset, *options) == 0
+    alarms = json.loads(result_file.read_text())["false_alarms"]
+    assert list(alarms) == ["photos", "found", "unsure"]
+    assert alarms["photos"] == 3
+    assert f"{alarms['found']} found and {alarms['unsure']} unsure on 3 photos" in capsys.readouterr().out
+
+
+def test_a_folder_without_photos_cannot_alarm(shared_dataset, tmp_path, refused):
+    (tmp_path / "empty").mkdir()
+    code = run("evaluate", "--data", shared_dataset, "--backend", BACKEND, "--without", tmp_path / "empty")
+    refused(code, "holds no photo. Name a folder with")
 
 
 @pytest.mark.slow

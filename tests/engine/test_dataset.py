@@ -191,3 +191,22 @@ def test_the_real_dataset_is_read(pets_root):
         assert {pet.species for pet in pets} == {"cat", "dog"}
         assert len({pet.name for pet in pets}) == len(pets)
     assert set(np.unique(pets[0].read_trimap())) <= {1, 2, 3}
+
+
+def test_a_photo_that_shows_both_tells_the_species_of_each_pixel(drawn_dataset):
+    pets = read_split(drawn_dataset, "test")
+    assert not any(pet.shows_both for pet in pets)
+    assert pets[0].read_species() is None
+    (drawn_dataset / "species").mkdir()
+    species = np.array([[0, 1], [2, 255]], np.uint8)
+    Image.fromarray(species).save(drawn_dataset / "species" / f"{pets[0].name}.png")
+    assert pets[0].shows_both
+    np.testing.assert_array_equal(pets[0].read_species(), species)
+
+
+def test_a_damaged_map_of_species_is_named(drawn_dataset):
+    pets = read_split(drawn_dataset, "test")
+    (drawn_dataset / "species").mkdir()
+    pets[0].species_path.write_bytes(b"no picture")
+    with pytest.raises(InputError, match=r"The annotation .*Drawn_Cat_test0.png cannot be read .* Restore the file"):
+        pets[0].read_species()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.drawing import rgb
-from engine.effects import EFFECTS, EffectOptions, apply_effect, blurred_ground, check_effect, settled_classes
+from engine.effects import EFFECTS, EffectOptions, apply_effect, blurred_ground, check_effect
 from engine.errors import InputError
 
 CAT, GROUND = (240, 200, 20), (10, 40, 200)
@@ -131,14 +131,6 @@ def test_a_cat_and_a_dog_get_a_line_each(model):
         assert abs(line - rgb(color)).sum(axis=1).min() < 12
         other = "#0072B2" if color == "#E69F00" else "#E69F00"
         assert abs(line - rgb(other)).sum(axis=1).min() > 60
-
-
-def test_a_patch_of_the_other_species_gets_no_line_of_its_own(model):
-    _, probabilities = draw(1)
-    probabilities[1, 20:26, 20:26], probabilities[2, 20:26, 20:26] = 0, 1  # 36 of 900 pixels
-    classes = settled_classes(probabilities, 2)
-    assert np.unique(classes).tolist() == [0, 1]
-    assert (classes > 0).sum() == 900
 
 
 def test_a_sticker_has_a_white_margin(model):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from engine.instances import Instance, cut_out_each, find_instances, instances_of
+from engine.instances import Instance, cut_out_each, find_instances, instances_of, scores_of
+from engine.segmenter import Segmentation
 
 CAT, DOG = 1, 2
 
@@ -46,22 +47,9 @@ def test_specks_are_no_pets():
     assert len(found(mask_of(large, (CAT, 10, 10, 16, 15)))) == 2
 
 
-def test_a_patch_of_the_other_species_belongs_to_the_pet():
-    # The right third of a cat is called dog: 0.33 of it, under the 0.35 that make an animal of its own.
-    assert found(mask_of((CAT, 10, 10, 40, 30), (DOG, 50, 10, 20, 30))) == [(CAT, 10, 10, 60, 30)]
-
-
 def test_a_cat_and_a_dog_that_touch_are_two():
     mask = mask_of((CAT, 10, 10, 40, 30), (DOG, 50, 10, 30, 30))
     assert found(mask) == [(CAT, 10, 10, 40, 30), (DOG, 50, 10, 30, 30)]
-
-
-def test_of_two_that_touch_each_keeps_its_crumbs_only_where_they_are_its_own():
-    mask = mask_of((CAT, 10, 10, 40, 30), (DOG, 50, 10, 40, 30), (DOG, 20, 20, 3, 3), (CAT, 60, 20, 3, 3))
-    assert found(mask) == [(CAT, 10, 10, 40, 30), (DOG, 50, 10, 40, 30)]
-    cat, dog = find_instances(mask)
-    assert cat.mask.all()
-    assert dog.mask.all()
 
 
 def test_finding_pets_leaves_the_mask_alone():
@@ -85,6 +73,20 @@ def test_the_pets_of_a_segmentation_are_those_of_its_mask(segmenter_on):
     pets = instances_of(segmenter_on("fake").predict(image))
     assert [pet.class_id for pet in pets] == [CAT, CAT]
     assert pets[0].left > pets[1].left
+
+
+def test_a_score_is_what_objects_have_of_all_that_is_not_border(model):
+    # A cat on the left with p(background) 0.1, p(cat) 0.5, p(border) 0.4: 0.5 / 0.6. A dog on the right with p(dog) 0.9
+    # and p(background) 0.1: 0.9. Between them background.
+    probabilities = np.full((4, 20, 40), 1e-6, np.float32)
+    probabilities[0] = 1
+    probabilities[:, :, :10] = np.array([0.1, 0.5, 1e-6, 0.4])[:, None, None]
+    probabilities[:, :, 30:] = np.array([0.1, 1e-6, 0.9, 1e-6])[:, None, None]
+    mask = mask_of((CAT, 0, 0, 18, 40), (DOG, 62, 0, 18, 40), size_hw=(40, 80))
+    seen = Segmentation(mask, np.log(probabilities), {}, model.spec, np.log(probabilities))
+    pets = [Instance(CAT, 0, 0, mask[:, :18]), Instance(DOG, 62, 0, (mask[:, 62:] > 0).astype(np.uint8))]
+    assert scores_of(seen, pets) == pytest.approx([5 / 6, 0.9], abs=1e-3)
+    assert scores_of(seen, []) == []
 
 
 def test_each_pet_is_cut_out_alone():

@@ -7,11 +7,11 @@ from engine.metrics import (
     HEADLINES,
     IGNORE_INDEX,
     PetScores,
+    band,
     boundary_iou,
     confusion_matrix,
     iou_per_class,
     mean_iou,
-    outline,
 )
 
 TRIMAP = np.array([[2, 2, 2, 2], [2, 3, 3, 2], [2, 1, 1, 2], [2, 2, 2, 2]], np.uint8)  # pet 1, background 2, border 3
@@ -55,6 +55,47 @@ def test_binary_counts_the_border_as_pet(report):
     # Pet: 2 + 2 pixels annotated, 5 predicted, 4 of them in both, 5 in either. 15 of 16 pixels are right.
     assert report["binary"] == {"dataset_iou": pytest.approx(4 / 5), "mean_image_iou": pytest.approx(4 / 5)}
     assert report["pixel_accuracy"] == pytest.approx(15 / 16)
+
+
+def test_the_outline_scores_a_users_mask_without_the_border():
+    # Of the 14 pixels that are no border: 2 annotated as pet; the user's mask has the lower of the two rows and one
+    # more pixel: 2 in both, 3 in either. The protocols' mask is another one, and changes nothing.
+    users_mask = np.array([[0, 0, 0, 0], [0, 0, 1, 0], [0, 1, 2, 0], [1, 0, 0, 0]], np.uint8)
+    scores = PetScores()
+    scores.add(TRIMAP, "cat", MASK, TRIMAP_PREDICTION, users_mask=users_mask)
+    report = scores.report()
+    assert report["outline"] == {"dataset_iou": pytest.approx(2 / 3), "mean_image_iou": pytest.approx(2 / 3)}
+    assert report["binary"]["dataset_iou"] == pytest.approx(4 / 5)
+
+
+def test_a_void_that_is_called_pet_costs_the_outline_nothing():
+    # 1 = pet, 3 = void, 2 = background: three pets found, and two of void called so.
+    annotated = np.array([[1, 1, 1, 3, 3, 2]], np.uint8)
+    scores = PetScores()
+    scores.add(annotated, "cat", np.array([[1, 1, 1, 1, 1, 0]], np.uint8), annotated)
+    assert scores.report()["outline"]["dataset_iou"] == 1
+
+
+def test_the_outline_of_the_dataset_weighs_pixels_and_its_mean_weighs_photos():
+    scores = PetScores()
+    # 1 of 2 pet pixels and 3 of 3, as below for binary.
+    for trimap, mask in (([1, 1, 2, 2], [1, 0, 0, 0]), ([1, 1, 1, 2], [1, 1, 1, 0])):
+        annotated, protocols = np.array([trimap], np.uint8), np.ones((1, 4), np.uint8)
+        scores.add(annotated, "cat", protocols, annotated, users_mask=np.array([mask], np.uint8))
+    report = scores.report()
+    assert report["outline"] == {"dataset_iou": pytest.approx(4 / 5), "mean_image_iou": pytest.approx(3 / 4)}
+    # All four pixels of both: (2 + 3) / 8.
+    assert report["binary"]["dataset_iou"] == pytest.approx(5 / 8)
+
+
+def test_a_photo_of_a_cat_and_a_dog_is_scored_by_the_species_of_each_pixel():
+    # Annotated: cat, cat, dog, not annotated, border, background. Called cat, dog, dog, cat, cat, nothing.
+    annotated = np.array([[1, 1, 1, 1, 3, 2]], np.uint8)
+    species = np.array([[1, 1, 2, 255, 0, 0]], np.uint8)
+    scores = PetScores()
+    scores.add(annotated, "cat", np.array([[1, 2, 2, 1, 1, 0]], np.uint8), annotated, species_map=species)
+    # Cat: 2 annotated, 1 called of those that count, 1 in both: 1 / 2. Dog: 1, 2, 1: 1 / 2. Background: 1 / 1.
+    assert scores.report()["species"]["per_class"] == {"background": 1, "cat": 1 / 2, "dog": 1 / 2}
 
 
 def test_trimap_scores_pet_background_and_border(report):
@@ -137,16 +178,16 @@ def test_a_photo_without_a_pet_rightly_left_empty_counts_as_full():
     assert scores.boundary_ious.tolist() == [1.0]
 
 
-def test_the_outline_follows_the_edge_of_the_picture_too():
+def test_the_band_follows_the_edge_of_the_picture_too():
     # All of 5 x 5 pixels: the band is one pixel wide, and 3 x 3 are inside it.
     expected = np.ones((5, 5), bool)
     expected[1:4, 1:4] = False
-    np.testing.assert_array_equal(outline(np.ones((5, 5), bool)), expected)
+    np.testing.assert_array_equal(band(np.ones((5, 5), bool)), expected)
 
 
-def test_the_outline_is_as_wide_as_its_share_of_the_diagonal():
+def test_the_band_is_as_wide_as_its_share_of_the_diagonal():
     # The diagonal of 30 x 40 is 50; a share of 0.04 is 2 pixels, so 26 x 36 are inside the band.
-    assert np.count_nonzero(outline(np.ones((30, 40), bool), ratio=0.04)) == 30 * 40 - 26 * 36
+    assert np.count_nonzero(band(np.ones((30, 40), bool), ratio=0.04)) == 30 * 40 - 26 * 36
 
 
 def test_boundary_iou_compares_the_bands_only():

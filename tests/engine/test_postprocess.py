@@ -11,6 +11,7 @@ from engine.postprocess import (
     mask_from_logits,
     object_log_odds,
     probabilities_from_logits,
+    protocol_mask,
     resize_planes,
     trimap_from_logits,
 )
@@ -33,11 +34,43 @@ def test_four_equal_classes_have_log_odds_of_three_to_one():
     np.testing.assert_allclose(object_log_odds(plain(0, 0, 0, 0)), np.log(3), rtol=1e-6)
 
 
-@pytest.mark.parametrize(("background", "expected"), [(1.09, 1), (1.11, 0)])
-def test_a_pixel_is_an_object_where_background_is_less_likely_than_all_else(background, expected):
-    # With 0 for the other three, p(background) = e^b / (e^b + 3): one half at b = log 3 = 1.0986, though it is the
-    # largest logit on both sides of that.
+@pytest.mark.parametrize(("background", "expected"), [(0.68, 1), (0.70, 0)])
+def test_a_pixel_is_an_object_where_background_is_less_likely_than_all_objects(background, expected):
+    # With 0 for the other three, p(cat) + p(dog) is 2 to e^b of the background: equal at b = log 2 = 0.6931, though the
+    # background has the largest logit on both sides of that.
     assert (mask_from_logits(plain(background, 0, 0, 0), (4, 4), 2) == expected).all()
+
+
+@pytest.mark.parametrize("border", [-30, 0, 30])
+def test_however_likely_the_border_is_it_does_not_decide(border):
+    assert (mask_from_logits(plain(0.68, 0, 0, border), (4, 4), 2) == 1).all()
+    assert (mask_from_logits(plain(0.70, 0, 0, border), (4, 4), 2) == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "users", "protocols"),
+    [
+        ((0.30, 0.20, 0.15, 0.35), 1, 1),
+        ((0.30, 0.10, 0.15, 0.45), 0, 2),  # 0.25 of objects to 0.30, but 0.70 to 0.30 with the border
+        ((0.45, 0.01, 0.02, 0.52), 0, 2),  # border alone
+        ((0.55, 0.20, 0.15, 0.10), 0, 0),
+    ],
+)
+def test_a_user_gets_half_of_the_border_and_the_protocols_all_of_it(probabilities, users, protocols):
+    logits = from_probabilities(*probabilities)
+    assert (mask_from_logits(logits, (9, 7), 2) == users).all()
+    assert (protocol_mask(logits, (9, 7), 2) == protocols).all()
+
+
+@pytest.mark.parametrize(("background", "expected"), [(1.09, 1), (1.11, 0)])
+def test_for_the_protocols_a_pixel_is_an_object_where_background_is_less_likely_than_all_else(background, expected):
+    # As above with the border: p(background) = e^b / (e^b + 3), one half at b = log 3 = 1.0986.
+    assert (protocol_mask(plain(background, 0, 0, 0), (4, 4), 2) == expected).all()
+
+
+def test_without_a_border_a_user_and_the_protocols_get_one_mask():
+    logits = np.random.default_rng(0).normal(0, 2, (3, 8, 8)).astype(np.float32)
+    np.testing.assert_array_equal(mask_from_logits(logits, (20, 30), 2), protocol_mask(logits, (20, 30), 2))
 
 
 @pytest.mark.parametrize(("logits", "expected"), [((0, 2, 1, 9), 1), ((0, 1, 2, 9), 2), ((9, 1, 2, 0), 0)])
@@ -54,7 +87,7 @@ def test_a_larger_mask_is_the_upsampled_log_odds_thresholded(cat_lead, classes):
     if cat_lead is not None:
         logits[1] = logits[2] + cat_lead
     mask = mask_from_logits(logits, (23, 37), 2)
-    log_odds = upsampled_by_pillow(object_log_odds(logits), (23, 37))
+    log_odds = upsampled_by_pillow(object_log_odds(logits[:3]), (23, 37))
     cat, dog = (upsampled_by_pillow(plane, (23, 37)) for plane in logits[1:3])
     expected = np.where(log_odds > 0, np.where(dog > cat, 2, 1), 0)
     # Two implementations of one resize may differ in the last bits; the log-odds are upsampled in steps.

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from engine.effects import EffectOptions
 from engine.errors import InferenceError, InputError
 from engine.progress import Step
 from engine.segmenter import Segmenter
+from engine.spec import Finding
 from engine.video.clip import Clip
 from engine.video.pipeline import ahead, in_order
 from engine.video.record import Record, over_time
@@ -49,8 +51,24 @@ def test_each_frame_gets_its_own_mask_at_its_own_moment(tmp_path, lane):
     assert [is_near(image[24, 32], (0, 0, 255), 6) for _, image in seen] == [not each for each in bright]
     assert result["frames"] == 32
     assert result["presence"] == {"cat": 0.5, "dog": 0.0}
+    assert result["perhaps"] == {"cat": 0.0, "dog": 0.0}
     assert not result["cancelled"]
     assert result["notes"] == []
+
+
+def test_frames_in_which_a_pet_is_perhaps_are_told_apart_and_those_without_one_are_as_they_were(tmp_path, model):
+    # Grey of 160 is a cat, of 134 perhaps one (0.94 and 0.744, see test_segmenter.py), of 5 none. Six frames each; of
+    # the second six the first four are steady: 0.744 + 0.193 x 0.8 ** n is 0.85 or more for two of them.
+    spec = replace(model.spec, finding=Finding(found=0.85, unsure=0.65))
+    levels = [160] * 6 + [134] * 6 + [5] * 6
+    images = [np.full((48, 64, 3), level, np.uint8) for level in levels]
+    source = make_clip(tmp_path / "a.mp4", images)
+    result = run(source, tmp_path / "out.mp4", Lane("fake", Segmenter(spec, FakeBackend()), at_once=1), CUTOUT)
+    assert result["presence"] == {"cat": pytest.approx(8 / 18), "dog": 0.0}
+    assert result["perhaps"] == {"cat": pytest.approx(4 / 18), "dog": 0.0}
+    assert [is_near(image[24, 32], (0, 0, 255), 6) for _, image in shown(tmp_path / "out.mp4")] == [False] * 12 + [
+        True
+    ] * 6
 
 
 def test_a_turned_clip_comes_out_upright_with_its_sound(tmp_path, lane):
@@ -200,6 +218,7 @@ import sys
 from pathlib import Path
 from engine.backends.fake import FakeBackend
 from engine.segmenter import Segmenter
+from engine.spec import Finding
 from engine.spec import Model
 from engine.video.clip import Clip
 from engine.video.render import Lane, Look, render

@@ -4,12 +4,13 @@ from functools import partial
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from engine.backends.fake import FakeBackend
 from engine.dataset import BACKGROUND, UNKNOWN, read_split
 from engine.disturbances import DISTURBANCES, exposed, noisy, rotated, shrunk
 from engine.progress import listening
-from engine.robustness import STEPS, measure_robustness
+from engine.robustness import STEPS, measure_robustness, moved_species
 from engine.segmenter import Segmenter
 
 RNG = partial(np.random.default_rng, 0)
@@ -115,3 +116,34 @@ def test_robustness_tells_what_is_lost_and_what_the_second_changes(drawn_dataset
         assert change["difference"] == pytest.approx(scores["second"] - scores["first"])
         low, high = change["ci95"]
         assert low <= change["difference"] <= high or low == pytest.approx(high)
+
+
+def test_the_species_of_pixels_move_with_the_photo(drawn_pet):
+    image, trimap = drawn_pet(3, (60, 90))
+    species = np.where(trimap == BACKGROUND, 0, 1).astype(np.uint8)
+    species[:, 45:][species[:, 45:] > 0] = 2
+    species[0] = 255
+    for disturbance in DISTURBANCES:
+        moved = moved_species(disturbance, image, species, "tom")
+        _, moved_trimap = disturbance.apply(image, trimap, "tom")
+        assert moved.dtype == np.uint8
+        assert moved.shape == moved_trimap.shape
+        assert set(np.unique(moved)) <= {0, 1, 2, 255}
+        both = (moved != 255) & (moved_trimap != UNKNOWN)
+        np.testing.assert_array_equal((moved > 0)[both], (moved_trimap != BACKGROUND)[both])
+
+
+def test_where_no_species_are_told_there_are_none_to_move(drawn_pet):
+    assert moved_species(DISTURBANCES[0], drawn_pet()[0], None, "tom") is None
+
+
+def test_a_photo_of_a_cat_and_a_dog_can_be_disturbed(drawn_dataset, model):
+    (sample, *_) = read_split(drawn_dataset, "test")
+    folder = drawn_dataset / "species"
+    folder.mkdir()
+    species = np.where(sample.read_trimap() == BACKGROUND, 0, 1).astype(np.uint8)
+    Image.fromarray(species).save(folder / f"{sample.name}.png")
+    segmenters = {"first": Segmenter(model.spec, FakeBackend()), "second": Segmenter(model.spec, FakeBackend())}
+    result = measure_robustness(segmenters, [sample])
+    turned = [row for row in result["disturbances"] if row["kind"] == "rotated"]
+    assert all(row["scores"]["first"]["species.mean_iou"] > 0.8 for row in turned)

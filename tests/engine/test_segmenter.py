@@ -9,9 +9,10 @@ from engine import Segmenter as exported_segmenter
 from engine.backends.fake import FakeBackend
 from engine.errors import InferenceError, InputError
 from engine.images import Picture, read_picture
-from engine.segmenter import DEFAULT_BACKEND, Segmenter, preprocess, stretch
+from engine.segmenter import DEFAULT_BACKEND, Segmenter, confidence_of, finding_of, pets_in, preprocess, stretch
+from engine.spec import Finding
 
-BLACK, GREY, BLUISH = (0, 0, 0), (200, 200, 200), (150, 200, 250)
+BLACK, GREY, BLUISH, REDDISH = (0, 0, 0), (200, 200, 200), (150, 200, 250), (250, 200, 150)
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def stripes(model) -> np.ndarray:
     """Of the model's size: half background, a quarter cat, a quarter dog to the fake backend."""
     height, width = model.spec.size_hw
     image = np.zeros((height, width, 3), np.uint8)
-    image[:, width // 2 : width * 3 // 4], image[:, width * 3 // 4 :] = GREY, BLUISH
+    image[:, width // 2 : width * 3 // 4], image[:, width * 3 // 4 :] = REDDISH, BLUISH
     return image
 
 
@@ -43,7 +44,8 @@ def test_a_photo_of_12_megapixels_gets_a_mask_of_its_own_size(fake, drawn_pet, e
 
 
 def test_areas_are_shares_of_the_picture(fake, stripes):
-    # Grey: cat (200 - 128) / 16 = 4.5 and dog the same, which is cat's. Bluish: dog 4.5 + (250 - 150) / 16 is more.
+    # Reddish: cat (200 - 128) / 16 = 4.5, dog 4.5 - (250 - 150) / 16 = -1.75. Bluish: dog 4.5 + 6.25, and cat 4.5.
+    # Grey: 4.5 each, which is cat's.
     assert fake.predict(stripes).areas == {"cat": 0.25, "dog": 0.25}
     assert fake.predict(np.full((20, 30, 3), BLACK, np.uint8)).areas == {"cat": 0.0, "dog": 0.0}
     assert fake.predict(np.full((20, 30, 3), GREY, np.uint8)).areas == {"cat": 1.0, "dog": 0.0}
@@ -62,11 +64,28 @@ def test_a_picture_that_is_read_already_takes_no_time_to_read(fake, stripes):
 def test_probabilities_are_computed_when_asked_for(fake, stripes):
     segmentation = fake.predict(stripes)
     assert "probabilities" not in vars(segmentation)
-    # Grey: 1 for the background to e^4.5 for cat and dog each; the border's e^-10 is nothing beside them.
-    total = 1 + 2 * np.exp(4.5) + np.exp(-10)
-    expected = np.array([1, np.exp(4.5), np.exp(4.5), np.exp(-10)]) / total
-    np.testing.assert_allclose(segmentation.probabilities[:, 10, stripes.shape[1] * 5 // 8], expected, rtol=1e-4)
+    # Reddish: 1 for the background to e^4.5 for the cat and e^-1.75 for the dog, which are the cat's too: one animal
+    # has one species. The border's e^-10 is nothing beside them.
+    pet = np.exp(4.5) + np.exp(-1.75)
+    expected = np.array([1, pet, 0, np.exp(-10)]) / (1 + pet + np.exp(-10))
+    np.testing.assert_allclose(
+        segmentation.probabilities[:, 10, stripes.shape[1] * 5 // 8], expected, rtol=1e-4, atol=1e-9
+    )
     assert segmentation.probabilities is segmentation.probabilities
+
+
+def test_a_pet_that_the_network_calls_both_has_one_species_and_scores_see_what_the_network_said(fake, stripes):
+    # Grey beside bluish: cat and dog are as likely on the grey half, which is no sure cat, so all of it is the dog's.
+    stripes[(stripes == REDDISH).all(axis=2)] = GREY
+    segmentation = fake.predict(stripes)
+    assert segmentation.areas == {"cat": 0.0, "dog": 0.5}
+    assert segmentation.pets == ["dog"]
+    column = stripes.shape[1] * 5 // 8
+    assert segmentation.network_logits[:, 10, column].tolist() == pytest.approx([0, 4.5, 4.5, -10])
+    settled = np.exp(segmentation.logits[:, 10, column])
+    assert settled[[0, 3]] == pytest.approx(np.exp([0, -10]))
+    assert settled[2] == pytest.approx(2 * np.exp(4.5), rel=1e-5)
+    assert settled[1] < 1e-9
 
 
 def test_probabilities_have_the_size_of_the_picture(fake, drawn_pet):
@@ -74,10 +93,50 @@ def test_probabilities_have_the_size_of_the_picture(fake, drawn_pet):
 
 
 def test_confidence_is_of_the_pixels_that_are_an_object(fake):
-    # p(background) of grey is 1 / (1 + 2 e^4.5 + e^-10).
-    expected = 1 - 1 / (1 + 2 * np.exp(4.5) + np.exp(-10))
+    # Of grey: 2 e^4.5 of 1 + 2 e^4.5, whatever the border has.
+    expected = 2 * np.exp(4.5) / (1 + 2 * np.exp(4.5))
     assert fake.predict(np.full((20, 30, 3), GREY, np.uint8)).confidence == pytest.approx(expected, rel=1e-4)
     assert fake.predict(np.full((20, 30, 3), BLACK, np.uint8)).confidence is None
+
+
+def test_confidence_leaves_the_border_out():
+    # Two pixels: p(background) 0.1 and p(cat) 0.7, 0.7 / 0.8; and 0.6 to 0.2, no pet.
+    probabilities = np.array([[[0.1, 0.6]], [[0.7, 0.2]], [[0, 0]], [[0.2, 0.2]]], np.float32)
+    assert confidence_of(probabilities, 2) == pytest.approx(0.875)
+    assert confidence_of(probabilities[:, :, 1:], 2) is None
+
+
+# Grey of level g: x = (g - 128) / 16, and 2 e^x to 1. Level 118: 1.07 / 2.07 = 0.52; 134: 2.91 / 3.91 = 0.744; 160:
+# 14.8 / 15.8 = 0.94.
+@pytest.mark.parametrize(
+    ("level", "found", "has_mask"),
+    [(0, "nothing", False), (118, "nothing", True), (134, "unsure", True), (160, "found", True)],
+)
+def test_a_pet_is_found_perhaps_or_not_by_the_models_own_thresholds(model, level, found, has_mask):
+    spec = replace(model.spec, finding=Finding(found=0.85, unsure=0.65))
+    segmentation = Segmenter(spec, FakeBackend()).predict(np.full((20, 30, 3), level, np.uint8))
+    assert segmentation.found == found
+    assert segmentation.mask.any() == has_mask
+
+
+@pytest.mark.parametrize(
+    ("confidence", "found"), [(None, "nothing"), (0.649, "nothing"), (0.65, "unsure"), (0.85, "found"), (1.0, "found")]
+)
+def test_a_threshold_belongs_to_what_is_above_it(model, confidence, found):
+    assert finding_of(confidence, replace(model.spec, finding=Finding(found=0.85, unsure=0.65))) == found
+
+
+@pytest.mark.parametrize(
+    ("areas", "pets"),
+    [
+        ({"cat": 0.2, "dog": 0.3}, ["dog", "cat"]),
+        ({"cat": 0.2, "dog": 0.001}, ["cat"]),  # a speck of dog
+        ({"cat": 0.0, "dog": 0.001}, ["dog"]),  # all there is
+        ({"cat": 0.0, "dog": 0.0}, []),
+    ],
+)
+def test_species_are_named_the_largest_first_without_specks(areas, pets):
+    assert pets_in(areas) == pets
 
 
 def test_path_bytes_and_array_give_the_same_answer(segmenter_on, drawn_pet, encoded, tmp_path):

@@ -2,12 +2,13 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from engine.backends import open_backend
 from engine.errors import ArtefactError, InputError
-from engine.spec import ArtefactSpec, ClassSpec, Model, ModelSpec, sha256_of
+from engine.spec import ArtefactSpec, ClassSpec, Finding, Model, ModelSpec, sha256_of
 
 
 @pytest.fixture
@@ -37,6 +38,29 @@ def test_a_saved_spec_is_read_back_the_same(spec, tmp_path):
     spec.save(tmp_path)
     assert ModelSpec.load(tmp_path) == spec
     assert [path.name for path in tmp_path.iterdir()] == ["model.json"]
+
+
+def test_thresholds_are_read_back(spec, tmp_path):
+    chosen = replace(spec, finding=Finding(found=0.9, unsure=0.7))
+    chosen.save(tmp_path)
+    assert ModelSpec.load(tmp_path).finding == Finding(0.9, 0.7)
+
+
+def test_a_model_json_from_before_there_were_thresholds_gets_the_usual_ones(spec, tmp_path):
+    spec.save(tmp_path)
+    path = tmp_path / "model.json"
+    fields = json.loads(path.read_text())
+    del fields["finding"]
+    path.write_text(json.dumps(fields))
+    assert ModelSpec.load(tmp_path).finding == Finding(found=0.85, unsure=0.65)
+
+
+def test_a_threshold_that_is_not_known_is_damage(spec, tmp_path):
+    spec.save(tmp_path)
+    path = tmp_path / "model.json"
+    path.write_text(path.read_text().replace('"unsure"', '"perhaps"'))
+    with pytest.raises(ArtefactError, match="perhaps"):
+        Model.open(tmp_path)
 
 
 def test_the_objects_are_the_classes_a_user_sees(model):

@@ -1,14 +1,15 @@
 """Frames in, steady segmentations out, in order."""
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from engine.backends.fake import FakeBackend
 from engine.errors import InferenceError
-from engine.segmenter import Segmenter
-from engine.spec import ModelSpec
+from engine.segmenter import FOUND, NOTHING, UNSURE, Segmenter
+from engine.spec import Finding, ModelSpec
 from engine.video.segmenter import SegmentedFrame, SizedFrame, VideoSegmenter
 
 
@@ -19,6 +20,12 @@ def spec(model) -> ModelSpec:
 
 def frame(level: int, size_hw: tuple[int, int] = (48, 64)) -> np.ndarray:
     return np.full((*size_hw, 3), level, np.uint8)
+
+
+@pytest.fixture
+def choosy(spec) -> Segmenter:
+    """Finds a pet from a confidence of 0.85 on, and perhaps one from 0.65 on."""
+    return Segmenter(replace(spec, finding=Finding(found=0.85, unsure=0.65)), FakeBackend())
 
 
 class SlowestFirst(FakeBackend):
@@ -128,10 +135,59 @@ def test_labels_and_areas_say_what_the_mask_says(spec, drawn_pet):
 
 def test_the_label_of_a_pixel_follows_the_rule_of_a_photo(spec):
     # Columns: background, cat, dog and border of one pixel each.
-    probabilities = np.array([[0.4, 0.2, 0.3, 0.1], [0.5, 0.5, 0.0, 0.0], [0.3, 0.2, 0.1, 0.4]], np.float32).T[:, None]
-    seen = SegmentedFrame(frame(0), probabilities, False, {}, spec)
-    assert seen.labels.tolist() == [[2, 0, 1]]
-    assert seen.areas == pytest.approx({"cat": 1 / 3, "dog": 1 / 3})
+    probabilities = np.array(
+        [[0.4, 0.2, 0.3, 0.1], [0.5, 0.5, 0.0, 0.0], [0.25, 0.2, 0.1, 0.45], [0.35, 0.2, 0.1, 0.35]], np.float32
+    ).T[:, None]
+    seen = SegmentedFrame(frame(0), probabilities, FOUND, False, {}, spec)
+    assert seen.labels.tolist() == [[2, 0, 1, 0]]
+    assert seen.areas == pytest.approx({"cat": 1 / 4, "dog": 1 / 4})
+
+
+# Levels of grey, see test_segmenter.py: the confidence is 0.52 at 118, 0.744 at 134, 0.94 at 160.
+@pytest.mark.parametrize(("level", "found"), [(118, NOTHING), (134, UNSURE), (160, FOUND)])
+def test_a_frame_says_whether_a_pet_is_found_and_shows_nothing_where_none_is(choosy, level, found):
+    seen = VideoSegmenter(choosy).step(frame(level))
+    assert seen.found == found
+    assert seen.labels.any() == seen.mask.any() == (found != NOTHING)
+    assert seen.areas == {"cat": float(found != NOTHING), "dog": 0.0}
+    if found == NOTHING:
+        assert (seen.probabilities[0] == 1).all()
+
+
+def test_one_unsure_frame_does_not_change_what_is_found(choosy):
+    # 0.937 and then once, at 126, 0.638: 0.8 x 0.937 + 0.2 x 0.638 = 0.877, above 0.85. 34 levels less are no cut.
+    video = VideoSegmenter(choosy, smoothing=0)
+    found = [video.step(frame(level)).found for level in (160, 160, 126, 160)]
+    assert found == [FOUND] * 4
+
+
+def test_a_pet_that_is_gone_is_perhaps_there_and_then_not_and_nothing_is_drawn_again(choosy):
+    # 0.517 + 0.383 x 0.8 ** n after n frames of 118: 0.824 and so on to 0.673 after four, 0.643 after five.
+    video = VideoSegmenter(choosy, smoothing=0)
+    states = [video.step(frame(level)).found for level in (152, *[118] * 8)]
+    assert states == [FOUND] + [UNSURE] * 4 + [NOTHING] * 4
+
+
+def test_a_cut_is_believed_at_once(choosy):
+    video = VideoSegmenter(choosy)
+    assert video.step(frame(250)).found == FOUND
+    assert video.step(frame(20)).found == NOTHING
+    assert video.step(frame(250)).found == FOUND
+
+
+def test_after_a_reset_the_confidence_begins_anew(choosy):
+    video = VideoSegmenter(choosy, smoothing=0)
+    video.step(frame(152))
+    video.reset()
+    assert video.step(frame(118)).found == NOTHING
+
+
+def test_a_pet_of_a_frame_has_one_species(spec):
+    # Grey on the left, cat and dog alike; bluish on the right, a dog: one region, so all of it is the dog.
+    image = frame(200, spec.size_hw)
+    image[:, spec.size_hw[1] // 2 :] = (150, 200, 250)
+    seen = VideoSegmenter(Segmenter(spec, FakeBackend())).step(image)
+    assert seen.areas == {"cat": 0.0, "dog": 1.0}
 
 
 def test_a_frame_that_comes_in_the_models_size_is_not_resized(spec, drawn_pet):

@@ -1,33 +1,49 @@
 """The scores of models as Markdown, for their cards and the README: model.json in, text out."""
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from engine.metrics import HEADLINES, value_at
+from engine.metrics import value_at
 from engine.spec import ModelSpec
 
-HEADINGS = (
-    "outline IoU", "outline, mean image", "binary IoU", "mean image IoU", "trimap mIoU", "species mIoU", "boundary IoU",
-    "pixel accuracy",
-)  # fmt: skip
+# Heading -> headline score; the means of the photos' own scores are in docs/accuracy.md only.
+COLUMNS = {
+    "outline IoU": "outline.dataset_iou",
+    "binary IoU": "binary.dataset_iou",
+    "trimap mIoU": "trimap.mean_iou",
+    "species mIoU": "species.mean_iou",
+    "boundary IoU": "boundary_iou",
+    "pixel accuracy": "pixel_accuracy",
+}
+MEANS = {"outline, mean image": "outline.mean_image_iou", "binary, mean image": "binary.mean_image_iou"}
+UNKNOWN = "-"  # a score that is younger than what scored the model
 WIDTH = 120  # of a paragraph
 FEW = 5  # breeds at either end that the card names
 
 
-def score_table(specs: list[ModelSpec]) -> str:
-    """A row for each artefact of each model, and for what INT8 changes; the model is named where there are several."""
+def score_table(specs: list[ModelSpec], columns: Mapping[str, str] = COLUMNS) -> str:
+    """A row for each artefact of each model, and for what INT8 changes; the model is named where there are several.
+
+    Args:
+        specs: of the models.
+        columns: headings with the headline score of each.
+    """
     several = len(specs) > 1
-    headings = [*(["model"] if several else []), "artefact", "MB", *HEADINGS]
+    headings = [*(["model"] if several else []), "artefact", "MB", *columns]
     rows = [row(headings), "|" + "---|" * len(headings)]
     for spec in specs:
         first = [spec.name] if several else []
         for name, artefact in spec.artefacts.items():
             if artefact.metrics:
-                rows.append(row([*first, f"`{name}`", f"{artefact.size_mb:.2f}", *score_cells(artefact.metrics)]))
+                rows.append(
+                    row([*first, f"`{name}`", f"{artefact.size_mb:.2f}", *score_cells(artefact.metrics, columns)])
+                )
         if changes := spec.evaluation.get("int8_minus_fp32"):
             cells = [
                 f"{points(changes[name]['difference'])} {bracketed(changes[name]['ci95'], points)}"
-                for name in HEADLINES
+                if name in changes
+                else UNKNOWN
+                for name in columns.values()
             ]
             rows.append(row([*first, "INT8 - FP32, in points", "", *cells]))
     return "\n".join(rows)
@@ -38,10 +54,13 @@ def row(cells: list[str]) -> str:
     return "|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|"
 
 
-def score_cells(metrics: dict) -> list[str]:
+def score_cells(metrics: dict, columns: Mapping[str, str]) -> list[str]:
     """The headline scores of an artefact, with their intervals where these are known."""
     cells = []
-    for name in HEADLINES:
+    for name in columns.values():
+        if name.split(".")[0] not in metrics:
+            cells.append(UNKNOWN)
+            continue
         text = f"{value_at(metrics, name):.4f}"
         if "ci95" in metrics:
             text += f" {bracketed(metrics['ci95'][name], lambda end: f'{end:.3f}')}"
@@ -121,9 +140,9 @@ def finding_section(spec: ModelSpec) -> str:
     text = (
         f"A pet is found where the confidence in it is {spec.finding.found:.3f} or more, perhaps one from "
         f"{spec.finding.unsure:.3f} on, and below that there is nothing. Chosen by `python -m train threshold` so that "
-        f"{told['nothing']:.0%} of {told['photos']:,} everyday photos with a cat or a dog are called nothing and "
-        f"{told['unsure']:.0%} are not called found. Beside it, {told['photos_without']:,} photos without one, many of "
-        "them of other animals, which this network has never seen:"
+        f"{told['called_nothing']:.0%} of {told['photos']:,} everyday photos with a cat or a dog are called nothing "
+        f"and {told['not_found']:.0%} are not called found. Beside it, {told['photos_without']:,} photos without one, "
+        "many of them of other animals, which this network has never seen:"
     )
     rows = [row(["confidence from", "photos with a pet that are below", "photos without one that are not"])]
     rows.append("|" + "---|" * 3)

@@ -10,7 +10,7 @@ from engine.dataset import read_split
 from engine.errors import InputError
 from engine.metrics import HEADLINES
 from engine.score_table import FP32_IR, INT8_IR, committed_models
-from engine.spec import Model, ModelSpec, sha256_of
+from engine.spec import Finding, Model, ModelSpec, sha256_of
 from train.__main__ import main
 from train.cards.card import refuse_calibrated, rounded
 from train.cards.card_text import fit_command, quantization_words, render
@@ -33,9 +33,12 @@ def test_the_card_has_the_scores_of_every_artefact_and_the_commands(quantized, s
     for name, artefact in spec.artefacts.items():
         scores = artefact.metrics
         assert scores["images"] == 4
-        low, high = scores["ci95"]["binary.dataset_iou"]
-        iou = scores["binary"]["dataset_iou"]
-        assert f"| `{name}` | {artefact.size_mb:.2f} | {iou:.4f} [{low:.3f}, {high:.3f}] |" in card
+        assert scores["found"]["photos"] == 4
+        cells = []
+        for score in ("outline", "binary"):
+            low, high = scores["ci95"][f"{score}.dataset_iou"]
+            cells.append(f"{scores[score]['dataset_iou']:.4f} [{low:.3f}, {high:.3f}]")
+        assert f"| `{name}` | {artefact.size_mb:.2f} | {' | '.join(cells)} |" in card
     assert "python -m train fit --data ROOT --run runs/drawn --encoder-weights none" in card
     for command in ("export --run", "quantize --model", "card --model"):
         assert f"python -m train {command}" in card
@@ -54,7 +57,8 @@ def test_the_card_tells_species_calibration_and_disturbed_photos(quantized, spec
     assert changes.keys() == set(HEADLINES)
     values = [spec.artefacts[name].metrics["binary"]["dataset_iou"] for name in (INT8_IR, FP32_IR)]
     assert changes["binary.dataset_iou"]["difference"] == pytest.approx(values[0] - values[1], abs=1e-5)
-    assert f"| INT8 - FP32, in points | | {100 * (values[0] - values[1]):+.2f} [" in card
+    (line,) = [line for line in card.splitlines() if line.startswith("| INT8 - FP32, in points | | ")]
+    assert line.split(" | ")[3].startswith(f"{100 * (values[0] - values[1]):+.2f} [")
 
 
 def test_model_json_stays_of_moderate_size(quantized):
@@ -65,7 +69,7 @@ def test_a_card_is_rendered_before_there_are_scores(exported, tmp_path):
     folder = shutil.copytree(exported, tmp_path / "drawn")
     assert main(["card", "--model", str(folder)]) == 0
     card = (folder / "README.md").read_text()
-    assert "| artefact | MB | binary IoU |" in card
+    assert "| artefact | MB | outline IoU | binary IoU |" in card
     assert "no photos" in card
     assert "Disturbed" not in card
 
@@ -81,10 +85,32 @@ def test_a_committed_card_is_rendered_from_its_model_json(name):
 def test_several_models_are_told_apart_in_one_table(spec):
     other = replace(spec, name="drawn-large")
     table = score_table([spec, other]).splitlines()
-    assert table[0].startswith("| model | artefact | MB | binary IoU |")
+    assert table[0].startswith("| model | artefact | MB | outline IoU | binary IoU |")
     assert len(table) == 2 + 2 * 5  # four artefacts and a line of differences each
     assert [line.split(" | ")[0] for line in table[2:]] == ["| drawn"] * 5 + ["| drawn-large"] * 5
     assert len({line.count("|") for line in table}) == 1
+
+
+def test_a_score_that_is_younger_than_the_models_scores_is_a_dash(spec):
+    artefacts = {name: replace(each, metrics=dict(each.metrics)) for name, each in spec.artefacts.items()}
+    for each in artefacts.values():
+        del each.metrics["outline"]
+    old = replace(spec, artefacts=artefacts, evaluation={**spec.evaluation, "int8_minus_fp32": {}})
+    rows = score_table([old]).splitlines()[2:]
+    assert all(line.split(" | ")[2] == "-" for line in rows)
+    assert all(line.split(" | ")[3].startswith("0.") for line in rows)
+
+
+def test_the_card_tells_when_a_pet_counts_as_found(spec):
+    told = {"photos": 2000, "photos_without": 1000, "called_nothing": 0.02, "not_found": 0.15}
+    told["curve"] = [{"threshold": 0.65, "below": 0.021, "false_alarms": 0.6}]
+    finding = Finding(found=0.9, unsure=0.65)
+    card = render(replace(spec, finding=finding, evaluation={**spec.evaluation, "finding": told}))
+    words = " ".join(card.split())
+    assert "A pet is found where the confidence in it is 0.900 or more, perhaps one from 0.650 on" in words
+    assert "2% of 2,000 everyday photos with a cat or a dog are called nothing and 15% are not called found" in words
+    assert "| 0.650 | 2.1% | 60.0% |" in card
+    assert "## Found or not" not in render(spec)
 
 
 def test_a_card_names_what_is_not_by_default(spec):
