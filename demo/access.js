@@ -26,6 +26,7 @@ function name() {
     set(each, "aria-label", wordsOf(each));
   });
   document.querySelectorAll("[aria-controls='']").forEach((each) => each.removeAttribute("aria-controls"));
+  document.querySelectorAll(".code_wrap button:not([aria-label])").forEach((each) => set(each, "aria-label", "Copy"));
   document.querySelectorAll("footer img").forEach((each) => { if (each.alt) each.alt = ""; });
   document.querySelectorAll(SPOKEN).forEach((each) => set(each, "aria-live", "polite"));
 }
