@@ -9,7 +9,7 @@ from demo.looks import LOOKS, color, label
 from demo.words import milliseconds, percent
 from engine.progress import Step
 
-INTRO = """<div class="lab-intro"><p class="empty-title">Which runtime should answer on this machine?</p>
+INTRO = """<div class="lab-intro"><h2 class="empty-title">Which runtime should answer on this machine?</h2>
 <p>Press the button: the chosen backends take turns on one picture, in a process of their own, and you get the answer
 in a sentence with its proof in charts.</p></div>"""
 WAITING = '<div class="working"><p>In line: one benchmark runs at a time. Your place is shown on the right.</p></div>'
@@ -50,7 +50,7 @@ def verdict_html(result: LabResult) -> str:
     """The sentence, what it was measured with, the advice, and who is missing and why."""
     benchmark = result.benchmark
     assert benchmark is not None  # a run without one has no result to show
-    lines = [f'<p class="verdict-same">{escape(lab_words.headline(benchmark))}</p>']
+    lines = [f'<h2 class="verdict-same">{escape(lab_words.headline(benchmark))}</h2>']
     if benchmark["cancelled"]:
         lines.append('<p class="verdict-fast">Cancelled: this is what was measured until then.</p>')
     if benchmark["backends"]:

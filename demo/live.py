@@ -85,7 +85,7 @@ def markup(lanes: Lanes, settings: LiveSettings) -> str:
     return f"""<div class="live" data-looks="{escape(json.dumps(looks))}" data-settings="{escape(json.dumps(said))}">
 <p class="live-sentence" data-live="sentence"></p>
 <div class="live-stage" data-live="stage" data-lanes="1">
-<div class="live-empty"><p class="empty-title">Your pet, live</p>
+<div class="live-empty"><h2 class="empty-title">Your pet, live</h2>
 <p>The camera's picture stays between this browser and the machine that serves the page: nothing is kept.</p>
 <p class="live-buttons"><button type="button" class="live-primary" data-live="start">Start the camera</button>
 <button type="button" data-live="example">Try it without a camera</button></p></div>

@@ -102,7 +102,7 @@ def summary_html(run: ManyRun) -> str:
     """What came of it."""
     if not run.done:
         return lab_markup.note_html("Cancelled before the first photo.")
-    said = f'<p class="verdict-same">{escape(summary(run))}</p>'
+    said = f'<h2 class="verdict-same">{escape(summary(run))}</h2>'
     return f'<div class="verdict" role="status" aria-live="polite">{said}</div>{troubles_html(run.troubles)}'
 
 

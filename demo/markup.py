@@ -10,7 +10,7 @@ from demo.photo_handlers import sameness
 from demo.timing import Timings
 from engine.segmenter import FOUND, NOTHING, Segmentation
 
-EMPTY = """<div class="empty"><p class="empty-title">Cut out your cat or dog</p>
+EMPTY = """<div class="empty"><h2 class="empty-title">Cut out your cat or dog</h2>
 <p>Drop in a photo, paste one, use the camera, or press an example. Several at once come back as one ZIP.</p></div>"""
 
 

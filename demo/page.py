@@ -35,6 +35,7 @@ THEME = gr.themes.Base(
     block_label_text_color_dark="*neutral_300",
 )
 SIZE_CHARTS = "() => { requestAnimationFrame(() => window.dispatchEvent(new Event('resize'))); }"
+ACCESS = (Path(__file__).parent / "access.js").read_text()
 STYLES = [Path(__file__).parent / f"{name}.css" for name in ("style", "photo", "many", "touch_up", "live", "video")]
 
 
@@ -42,6 +43,7 @@ def build(lanes: Lanes) -> gr.Blocks:
     """The page over a set of lanes; the caller launches it."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600)) as page:
         gr.HTML(header_html(lanes), elem_id="header", padding=False)
+        gr.HTML("", js_on_load=ACCESS, elem_id="access-script", padding=False)
         with gr.Tabs():
             with gr.Tab("Photo", id="photo-tab") as photo_tab:
                 photos = photo.build(lanes)

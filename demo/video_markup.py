@@ -13,14 +13,14 @@ from engine.progress import Step
 from engine.video.clip import MAX_SECONDS, MAX_SIDE, clock
 from engine.video.container import KINDS, MAX_MEGABYTES
 
-EMPTY = """<div class="empty"><p class="empty-title">The clip with its effect appears here</p>
+EMPTY = """<div class="empty"><h2 class="empty-title">The clip with its effect appears here</h2>
 <p>Drop a clip of a cat or a dog, or press “Try it with the example cat”, choose an effect and render. The sound stays,
 and so does every frame's moment.</p></div>"""
 LIMITS = (
     f"{KINDS}; at most {clock(MAX_SECONDS)}, {MAX_SIDE} px on a side, {MAX_MEGABYTES:.0f} MB. It stays on this machine."
 )
 WAITING = '<div class="working"><p>In line: one clip is rendered at a time. Your place is shown on the right.</p></div>'
-FAILED = """<div class="empty"><p class="empty-title">The clip could not be rendered</p>
+FAILED = """<div class="empty"><h2 class="empty-title">The clip could not be rendered</h2>
 <p>The message says why. Choose another clip or another backend.</p></div>"""
 
 
@@ -47,7 +47,7 @@ def working_html(step: Step) -> str:
 
 def verdict_html(result: Mapping) -> str:
     """The sentence, the race where there was one, what is missing, where the time went."""
-    lines = [f'<p class="verdict-same">{escape(video_words.headline(result))}</p>']
+    lines = [f'<h2 class="verdict-same">{escape(video_words.headline(result))}</h2>']
     if result["cancelled"]:
         lines.append('<p class="verdict-fast">Cancelled: this is what was rendered until then.</p>')
     if race := video_words.race(result):

@@ -1,0 +1,40 @@
+// What Gradio leaves without a name, or names alike, for those who hear the page or walk it with the keyboard: each place
+// that takes a file says which, a picture that was chosen and a chart have a text, and what changes by itself is said.
+
+const WAIT_MS = 200; // after the page changed, before it is looked through again
+const SPOKEN = "#verdict, #speed, #effect-note, #many-progress, #video-verdict, #lab-verdict";
+
+const set = (each, name, value) => { if (each.getAttribute(name) !== value) each.setAttribute(name, value); };
+const text = (each) => each?.textContent.replace(/\s+/g, " ").trim() ?? "";
+const labelOf = (each) => text(each.closest(".block")?.querySelector("label[data-testid=block-label], [data-testid=block-info]"));
+
+// "Latency: PyTorch 111 ms; TorchScript 78.6 ms, 1.4x": the rows where each has its words, else all that is written.
+function wordsOf(plot) {
+  const all = (selector) => [...plot.querySelectorAll(selector)].map(text).filter(Boolean);
+  const rows = all(".ytick text"), words = all(".textpoint text, .bartext, .annotation-text");
+  const said = rows.length === words.length ? rows.map((row, index) => `${row} ${words[index]}`) : [...words, ...all(".xtitle, .ytitle")];
+  return [labelOf(plot), said.join("; ")].filter(Boolean).join(": ");
+}
+
+function name() {
+  document.querySelectorAll("button[aria-label*='to upload']").forEach((each) => {
+    set(each, "aria-label", `${labelOf(each) || "File"}: drop a file here, or press to choose one`);
+  });
+  document.querySelectorAll(".image-frame img, .image-container img").forEach((each) => { if (!each.alt) each.alt = `${labelOf(each) || "Picture"}, as it was chosen`; });
+  document.querySelectorAll(".js-plotly-plot").forEach((each) => {
+    set(each, "role", "img");
+    set(each, "aria-label", wordsOf(each));
+  });
+  document.querySelectorAll("[aria-controls='']").forEach((each) => each.removeAttribute("aria-controls"));
+  document.querySelectorAll(".code_wrap button:not([aria-label])").forEach((each) => set(each, "aria-label", "Copy"));
+  document.querySelectorAll("footer img").forEach((each) => { if (each.alt) each.alt = ""; });
+  document.querySelectorAll(SPOKEN).forEach((each) => set(each, "aria-live", "polite"));
+}
+
+let waiting = 0;
+const watcher = new MutationObserver(() => {
+  if (!element.isConnected) return watcher.disconnect();
+  waiting ||= setTimeout(() => { waiting = 0; name(); }, WAIT_MS);
+});
+watcher.observe(document.body, { childList: true, subtree: true });
+name();
