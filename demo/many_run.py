@@ -152,14 +152,9 @@ class ManyRun:
         return text.getvalue()
 
 
-def species_in(segmentation: Segmentation) -> list[str]:
-    """The animals, the largest first: those found, or perhaps found."""
-    return words.pets(segmentation)
-
-
 def caption(name: str, segmentation: Segmentation) -> str:
     """ "Dog · rex.jpg", "Perhaps a dog · rex.jpg", "No cat or dog · wall.jpg"."""
-    species = " and ".join(species_in(segmentation))
+    species = " and ".join(words.pets(segmentation))
     said = {"found": species.capitalize(), "unsure": f"Perhaps a {species}", "nothing": NO_PET}
     return f"{said[segmentation.found]} · {name}"
 
@@ -171,7 +166,7 @@ def figures(name: str, segmentation: Segmentation) -> dict:
     return {
         "photo": name,
         "found": found,
-        "species": " and ".join(species_in(segmentation)),
+        "species": " and ".join(words.pets(segmentation)),
         "pets": 0 if found == "nothing" else max(1, len(instances_of(segmentation))),
         **{f"{label}_share": round(share, 4) for label, share in segmentation.areas.items()},
         "confidence": "" if confidence is None else round(confidence, 4),

@@ -5,6 +5,7 @@ import io
 import threading
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -12,12 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from demo import many_run
 from demo.lanes import Lanes
 from demo.many import ManyHandlers, troubles_html
 from demo.many_run import Trouble, caption, figures, why
 from engine.backends.fake import FakeBackend
 from engine.segmenter import Segmenter
+from engine.spec import Finding
 
 BRIGHT, DARK, BLUE = (250, 250, 250), (5, 5, 5), (150, 150, 250)
 SIZE = (80, 60)
@@ -232,10 +233,10 @@ def test_nothing_is_answered_while_something_is_timed(fake_lanes, paths):
     answering.close()
 
 
-def test_an_unsure_pet_is_called_so_and_cut_out(fake_lanes, paths, monkeypatch):
-    monkeypatch.setattr(many_run, "found_in", lambda segmentation: "unsure")
-    monkeypatch.setattr("demo.words.FOUND_CONFIDENCE", 1.1)
-    html, thumbnails, written = answer(fake_lanes, paths[1:2])[-1]
+def test_an_unsure_pet_is_called_so_and_cut_out(spec, paths):
+    hesitant = replace(spec, finding=Finding(found=1.1, unsure=0.1))
+    lanes = Lanes(hesitant, lambda name: Segmenter(hesitant, FakeBackend()))
+    html, thumbnails, written = answer(lanes, paths[1:2])[-1]
     assert "1 photo, 0 with a pet, 1 perhaps." in html
     assert thumbnails[0][1] == "Perhaps a dog · dog.png"
     names, ((line),), _ = opened(written)
