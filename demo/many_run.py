@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from demo import words
 from demo.lanes import Lanes
@@ -20,6 +21,8 @@ from engine.errors import InferenceError, InputError
 from engine.files import write_aside
 from engine.images import read_picture
 from engine.instances import instances_of
+from engine.machine import describe_machine, machine_in_words
+from engine.metadata import png_notes
 from engine.postprocess import softmax
 from engine.progress import Step
 from engine.segmenter import Segmentation
@@ -79,6 +82,7 @@ class ManyRun:
         self.total = len(paths)
         self._paths, self._folder = [Path(path) for path in paths], folder
         self._segmenter, self._quiet = lanes.get(backend), lanes.quiet
+        self._notes = png_notes(lanes.spec, backend, machine_in_words(describe_machine()))
         self._rows: list[dict] = []
         self._stems: set[str] = set()
 
@@ -131,9 +135,11 @@ class ManyRun:
         # From here on nothing is wrong with the photo.
         stem = free_stem(path.stem, self._stems)
         row = figures(path.name, segmentation)
-        row["mask"] = write_png(archive, f"masks/{stem}-mask.png", colored_mask(segmentation, segmentation.spec))
+        row["mask"] = write_png(
+            archive, f"masks/{stem}-mask.png", colored_mask(segmentation, segmentation.spec), self._notes
+        )
         if rgba is not None:
-            row["cutout"] = write_png(archive, f"cutouts/{stem}-cutout.png", Image.fromarray(rgba))
+            row["cutout"] = write_png(archive, f"cutouts/{stem}-cutout.png", Image.fromarray(rgba), self._notes)
         shown = self._folder / f"{stem}.png"
         small.save(shown, compress_level=COMPRESSION)
         self.thumbnails.append((str(shown), caption(path.name, segmentation)))
@@ -192,10 +198,10 @@ def thumbnail(path: Path, rgba: np.ndarray | None) -> Image.Image:
     return small
 
 
-def write_png(archive: zipfile.ZipFile, name: str, picture: Image.Image) -> str:
+def write_png(archive: zipfile.ZipFile, name: str, picture: Image.Image, notes: PngInfo) -> str:
     """Adds a picture to a ZIP as it is compressed, so that it is never in memory whole; its name there."""
     with archive.open(name, "w") as file:
-        picture.save(file, "PNG", compress_level=COMPRESSION)
+        picture.save(file, "PNG", compress_level=COMPRESSION, pnginfo=notes)
     return name
 
 
