@@ -25,6 +25,7 @@ from engine.postprocess import softmax
 from engine.segmenter import NOTHING, Segmentation
 from engine.touch_up import touch_up
 
+NO_PHOTO = "There is no photo yet. Drop one in first."
 MAX_MEGAPIXELS = 120  # of the photos that are kept, all together; three bytes a pixel, and one for each mask
 
 
@@ -155,7 +156,7 @@ class Answers:
             EngineError: the backend cannot run here, or failed.
         """
         if path is None:
-            raise InputError("There is no photo yet. Drop one in first.")
+            raise InputError(NO_PHOTO)
         photo = self.photo(path)
         key = identity(photo.path)
         seen: Seen = self._once(key, backend, lambda: Seen(photo, backend, self._segment(photo, backend)))

@@ -1,6 +1,6 @@
 """The Photo tab: a picture in, its pet out at once; then whether two backends agree, then how fast they are."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from demo.lanes import Lanes
 from demo.looks import label
 from demo.photo_code import CODE
 from demo.photo_handlers import LEFT, RIGHT, PhotoHandlers, Style
-from demo.photo_layout import PRESS, Downloads, StyleInputs, first_downloads, show_options
+from demo.photo_layout import Downloads, StyleInputs, first_downloads, show_options
+from demo.photo_programs import serve
 from demo.touch_up import TouchUp
 from demo.views import VIEWS
 from engine.errors import EngineError
@@ -56,7 +57,7 @@ class PhotoTab:
             self.code = gr.Markdown(CODE, elem_id="code")
         gr.HTML("", js_on_load=(FOLDER / "photo.js").read_text(), elem_id="photo-script", padding=False)
         self._connect()
-        self._serve_programs()
+        serve(self.handlers)
 
     def _build_input(self) -> None:
         self.picture = photo_input(
@@ -152,7 +153,7 @@ class PhotoTab:
             self._touched, redraw,
             [self.verdict, self.use_anyway, self.result, self.pets, *self.downloads.of_a_pet, self.note], **answer,
         )  # fmt: skip
-        self._connect_downloads()
+        self.downloads.connect(self.handlers, [self.current, self.right, self.strokes], self.style.all, self.numbers)
 
     def _follow(self, answered: gr.events.Dependency) -> None:
         """What comes after an answer, each on screen before the next begins: agreement, times, each pet apart."""
@@ -169,37 +170,6 @@ class PhotoTab:
             self._pets, [self.current, self.right, self.strokes], [self.pets],
             concurrency_limit=1, concurrency_id="pets", **SILENT,
         )  # fmt: skip
-
-    def _connect_downloads(self) -> None:
-        files, handlers = self.downloads, self.handlers
-        of_photo = [self.current, self.right, self.strokes]
-        written: list[tuple[gr.Button, Callable[..., str], list]] = [
-            (files.cutout, self._on_photo(handlers.cut_out), of_photo),
-            (files.mask, self._on_photo(handlers.mask), of_photo),
-            (
-                files.shown,
-                self._on_photo(handlers.effect_file),
-                [self.current, self.right, *self.style.all, self.strokes],
-            ),
-            (files.figures, self._on_photo(handlers.figures), [self.current, self.numbers]),
-        ]
-        for name, button in files.exports.items():
-            written.append((button, self._on_photo(handlers.export, name), of_photo))
-        for button, write, inputs in written:
-            button.click(
-                write, inputs, [files.prepared], api_visibility="private", show_progress="minimal",
-                show_progress_on=[button], concurrency_limit=2, concurrency_id="files",
-            ).success(None, js=PRESS, api_visibility="private")  # fmt: skip
-
-    @staticmethod
-    def _on_photo(write: Callable[..., str], *third: str) -> Callable[..., str]:
-        """The handler of a file, over the photo that is shown."""
-
-        def on_photo(current: Current, *rest: Any) -> str:
-            first = () if not third else (rest[0], *third)
-            return write(current["photo"] if current else None, *(first or rest[:1]), *rest[1:])
-
-        return on_photo
 
     def _answer(self, request: gr.Request, photo: str | None, right: str, *style: Any) -> tuple:
         """The mask on screen, as soon as there is one."""
@@ -352,30 +322,6 @@ class PhotoTab:
     def leave(self, request: gr.Request) -> None:
         """A viewer has closed the page."""
         self.handlers.forget(str(request.session_hash))
-
-    def _serve_programs(self) -> None:
-        """What a program may call: the same handlers over a photo and a backend."""
-        handlers = self.handlers
-        with gr.Column(visible=False):
-            photo = photo_input(label="Photo")
-            backend, left = gr.Textbox(RIGHT, label="Backend"), gr.Textbox(LEFT, label="Left backend")
-            effect, name = gr.Textbox("blur", label="Effect"), gr.Textbox("coco", label="Export")
-            color, blur = gr.Textbox(Style.color, label="Colour"), gr.Number(Style.blur_percent, label="Blur, %")
-            background = photo_input(label="Background")
-            file, said = gr.File(), gr.JSON()
-            for serve, inputs, outputs in (
-                (handlers.predict, [photo, backend], [gr.Image(format="png"), said]),
-                (handlers.compare, [photo, left, backend], [gr.Textbox(), said]),
-                (handlers.cut_out, [photo, backend], [file]),
-                (handlers.effect_file, [photo, backend, effect, color, background, blur], [file]),
-                (handlers.sticker, [photo, backend], [file]),
-                (handlers.mask, [photo, backend], [file]),
-                (handlers.export, [photo, backend, name], [file]),
-                (handlers.pets, [photo, backend], [gr.Gallery()]),
-            ):
-                gr.Button().click(
-                    serve, inputs, outputs, api_name=serve.__name__, concurrency_limit=1, concurrency_id="programs"
-                )
 
 
 def build(lanes: Lanes) -> PhotoTab:

@@ -12,7 +12,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from demo import words
-from demo.answers import Answers, Seen
+from demo.answers import NO_PHOTO, Answers, Seen
 from demo.comparison import Comparison, compare
 from demo.downloads import new_folder
 from demo.drawing import disagreement, fit_mask
@@ -294,8 +294,11 @@ class PhotoHandlers:
             found.append((self._write_png(rgba, seen, f"{name}-{number}"), f"{name.capitalize()}, {share}"))
         return found
 
-    def figures(self, photo: str, numbers: dict | None) -> str:
+    @plainly
+    def figures(self, photo: str | None, numbers: dict | None) -> str:
         """Writes all figures of a photo as JSON; the path."""
+        if photo is None:
+            raise InputError(NO_PHOTO)
         path = new_folder() / f"{Path(photo).stem}-figures.json"
         path.write_text(json.dumps(numbers, indent=2) + "\n")
         return str(path)

@@ -1,10 +1,13 @@
 """The pieces of the Photo tab that are laid out by themselves: how the answer is shown, and what can be downloaded."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 
 from demo.inputs import photo_input
+from demo.photo_handlers import PhotoHandlers
 from demo.views import ALONE, VIEWS
 from engine.annotations import EXPORTS
 from engine.effects import DEFAULT_EFFECT_OPTIONS
@@ -88,6 +91,54 @@ class Downloads:
             figures = gr.Button("Figures (JSON)", elem_id="figures", size="sm", min_width=100)
         prepared = gr.DownloadButton(visible="hidden", elem_id="prepared")
         return cls(cutout, shown, mask, exports, figures, prepared)
+
+    def connect(
+        self,
+        handlers: PhotoHandlers,
+        photo: Sequence[gr.components.Component],
+        style: Sequence[gr.components.Component],
+        numbers: gr.JSON,
+    ) -> None:
+        """Writes a file when its button is pressed, and hands it over.
+
+        Args:
+            handlers: write the files.
+            photo: the photo that is shown, whose answer is used, what was touched up by hand.
+            style: the inputs of `demo.photo_handlers.Style`.
+            numbers: all figures.
+        """
+        current, backend, strokes = photo
+
+        def path_of(shown: dict | None) -> str | None:
+            return None if shown is None else shown["photo"]
+
+        def cutout(shown: dict | None, backend: str, strokes: str | None) -> str:
+            return handlers.cut_out(path_of(shown), backend, strokes)
+
+        def mask(shown: dict | None, backend: str, strokes: str | None) -> str:
+            return handlers.mask(path_of(shown), backend, strokes)
+
+        def picture(shown: dict | None, backend: str, *rest: Any) -> str:
+            return handlers.effect_file(path_of(shown), backend, *rest)
+
+        def figures(shown: dict | None, numbers: dict | None) -> str:
+            return handlers.figures(path_of(shown), numbers)
+
+        def export(name: str) -> Callable[..., str]:
+            return lambda shown, backend, strokes: handlers.export(path_of(shown), backend, name, strokes)
+
+        written: list[tuple[gr.Button, Callable[..., str], list]] = [
+            (self.cutout, cutout, [*photo]),
+            (self.mask, mask, [*photo]),
+            (self.shown, picture, [current, backend, *style, strokes]),
+            (self.figures, figures, [current, numbers]),
+            *((button, export(name), [*photo]) for name, button in self.exports.items()),
+        ]
+        for button, write, inputs in written:
+            button.click(
+                write, inputs, [self.prepared], api_visibility="private", show_progress="minimal",
+                show_progress_on=[button], concurrency_limit=2, concurrency_id="files",
+            ).success(None, js=PRESS, api_visibility="private")  # fmt: skip
 
 
 def first_downloads() -> tuple[gr.Button, gr.Button]:
