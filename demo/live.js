@@ -248,7 +248,7 @@ function takeStanding(now) {
   standing = now;
   retries = 0;
   if (wasMeasured && !now.is_measured) travelling.clear();
-  if (now.is_measured) say("A benchmark measures this machine. The live picture goes on when it is done.");
+  if (now.is_measured) say("Something is being timed on this machine. The live picture goes on when it is done.");
   else if (now.place > 0) say(`${now.viewers} viewers share this machine. You are number ${now.place} in the line; the picture begins by itself.`);
   else say("");
   at("viewers").textContent = now.viewers > 1 && now.place === 0 ? `Shared with ${now.viewers - 1} other viewer${now.viewers > 2 ? "s" : ""}: each gets an equal part of the machine.` : "";

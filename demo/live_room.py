@@ -20,7 +20,7 @@ from engine.errors import EngineError, InferenceError, InputError
 
 PLACES = 4  # viewers at once; about 15 frames a second each on two cores
 LINE = 20  # viewers who may wait for a place
-LOOK_SECONDS = 0.5  # between two looks at whether a benchmark measures this machine
+LOOK_SECONDS = 0.5  # between two looks at whether something is timed on this machine
 
 
 class Answering(Protocol):
@@ -36,7 +36,7 @@ class Standing:
     Attributes:
         place: in the line, from 1; 0 once frames are answered.
         viewers: whose frames are answered.
-        is_measured: a benchmark measures this machine, and nobody's frames are answered meanwhile.
+        is_measured: something is timed on this machine, and nobody's frames are answered meanwhile.
     """
 
     place: int
@@ -70,7 +70,7 @@ class Room:
     Args:
         quiet: while something is timed on the page, no frame is answered.
         places: viewers at once.
-        is_measured: whether a benchmark measures this machine just now.
+        is_measured: whether something is timed on this machine just now.
     """
 
     def __init__(

@@ -94,7 +94,7 @@ def test_the_place_in_the_line_and_a_benchmark_are_told(live):
     routes[0].send('{"standing": {"place": 2, "viewers": 4, "is_measured": false}}')
     assert notice(tab, "4 viewers share this machine. You are number 2 in the line;")
     routes[0].send('{"standing": {"place": 0, "viewers": 4, "is_measured": true}}')
-    assert notice(tab, "A benchmark measures this machine. The live picture goes on when it is done.")
+    assert notice(tab, "Something is being timed on this machine. The live picture goes on when it is done.")
     routes[0].send('{"standing": {"place": 0, "viewers": 4, "is_measured": false}}')
     tab.wait_for_selector("[data-live=notice]", state="hidden", timeout=ANSWER_MS)
     assert "Shared with 3 other viewers" in tab.inner_text("[data-live=viewers]")
