@@ -1,5 +1,5 @@
-// What Gradio leaves without a name, or names alike, for those who hear the page or walk it with the keyboard: each place
-// that takes a file says which, a picture that was chosen and a chart have a text, and what changes by itself is said.
+// What Gradio leaves undone for those who hear the page or walk it with the keyboard: each place that takes a file says
+// which, pictures that were chosen and charts have a text, choices are one stop, and what changes by itself is said.
 
 const WAIT_MS = 200; // after the page changed, before it is looked through again
 const SPOKEN = "#verdict, #speed, #effect-note, #many-progress, #video-verdict, #lab-verdict";
@@ -27,6 +27,15 @@ function name() {
   });
   document.querySelectorAll("[aria-controls='']").forEach((each) => each.removeAttribute("aria-controls"));
   document.querySelectorAll(".code_wrap button:not([aria-label])").forEach((each) => set(each, "aria-label", "Copy"));
+  document.querySelectorAll(".prose pre, .prose .scroll, .many-troubles").forEach((each) => {
+    const scrolls = each.scrollWidth > each.clientWidth || each.scrollHeight > each.clientHeight;
+    scrolls ? set(each, "tabindex", "0") : each.removeAttribute("tabindex");
+  });
+  document.querySelectorAll("fieldset.block").forEach((each) => set(each, "aria-label", labelOf(each.firstElementChild)));
+  // Radio buttons of one choice, one stop of the Tab key, between which the arrow keys move.
+  document.querySelectorAll("fieldset.block:has(input[type=radio])").forEach((group, index) => {
+    group.querySelectorAll("input[type=radio]").forEach((each) => set(each, "name", `choice-${group.id || index}`));
+  });
   document.querySelectorAll("footer img").forEach((each) => { if (each.alt) each.alt = ""; });
   document.querySelectorAll(SPOKEN).forEach((each) => set(each, "aria-live", "polite"));
 }
