@@ -17,7 +17,7 @@ from demo.photo_layout import Downloads, StyleInputs, first_downloads, show_opti
 from demo.photo_programs import serve
 from demo.touch_up import TouchUp
 from demo.views import VIEWS
-from engine.errors import EngineError
+from engine.errors import EngineError, InputError
 from engine.segmenter import FOUND
 
 FOLDER = Path(__file__).parent
@@ -180,7 +180,9 @@ class PhotoTab:
         try:
             seen, path = self.handlers.show(photo, right, Style(*style))
         except EngineError as error:
-            return *nothing_yet, *self._shown(markup.trouble_html(str(error))), "", gr.update(visible=False)
+            is_photo_good = not isinstance(error, InputError)
+            shown = self._shown(markup.trouble_html(str(error)), with_choice=is_photo_good)
+            return *nothing_yet, *shown, "", gr.update(visible=False)
         segmentation = seen.segmentation
         return (
             {"photo": photo, "number": number},
@@ -198,10 +200,10 @@ class PhotoTab:
             gr.update(visible=False),
         )
 
-    def _shown(self, trouble: str | None) -> tuple:
-        """The outputs that show an answer, where there is none."""
-        hidden = gr.update(visible=False)
-        return (trouble or "", hidden, "", hidden, hidden, gr.update(visible=trouble is None), *self._offer(False))
+    def _shown(self, trouble: str | None, with_choice: bool = False) -> tuple:
+        """The outputs that show an answer, where there is none; `with_choice`: another backend can be chosen."""
+        hidden, more = gr.update(visible=False), gr.update(visible=with_choice)
+        return (trouble or "", hidden, "", hidden, more, gr.update(visible=trouble is None), *self._offer(False))
 
     def _offer(self, is_offered: bool) -> list[dict]:
         """What needs a pet can be pressed where there is one."""

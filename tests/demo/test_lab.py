@@ -145,7 +145,8 @@ def test_the_working_state_says_what_how_far_and_how_long():
     assert "Opening OpenVINO INT8" in html
     assert "42 %, about 6 s left" in html
     assert 'aria-valuenow="42"' in html
-    assert "left" not in working_html(Step(0, 1, "waiting: something else is being timed on this machine")).split("style")[0]
+    waiting = Step(0, 1, "waiting: something else is being timed on this machine")
+    assert "left" not in working_html(waiting).split("style")[0]
 
 
 def test_backends_in_the_engines_words_get_their_names():
