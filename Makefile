@@ -2,7 +2,8 @@
 # make check   style, types and the quick tests: a minute, before every commit
 # make test    all tests
 # make lint    style and types
-# make numbers measures this machine (about ten minutes) and writes its figures into the README, docs/ and the cards
+# make numbers measures this machine (a quarter of an hour) and writes its figures into the README, docs/ and the cards;
+#              what a visitor of the page waits for as well, where there is Chromium
 # make pictures takes the screenshots in docs/ anew: two minutes with headless Chromium
 # make soak    the same of the Live tab: twenty minutes with headless Chromium
 # make space   build/space, the folder that a Space of Hugging Face starts from; HARDWARE=zerogpu for ZeroGPU,
@@ -34,7 +35,7 @@ lint: $(VENV)/requirements-dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-numbers: $(VENV)/requirements.stamp $(VENV)/rivals
+numbers: $(VENV)/requirements-dev.stamp $(VENV)/rivals
 	$(BIN)/python benchmarks/publish.py
 
 pictures: $(VENV)/requirements-dev.stamp

@@ -1,6 +1,6 @@
 """Measures this machine and writes every figure into the README, docs/ and the models' cards: `make numbers`.
 
-    python benchmarks/publish.py             measures (about ten minutes), keeps the results, writes
+    python benchmarks/publish.py             measures (about a quarter of an hour), keeps the results, writes
     python benchmarks/publish.py --render    writes again from the results that are kept
 
 The results of a machine are benchmarks/results/MACHINE.json, the whole output of the commands below. In the README and
@@ -28,6 +28,7 @@ from engine.files import write_aside  # noqa: E402
 from engine.machine import describe_machine  # noqa: E402
 from engine.score_table import committed_models  # noqa: E402
 from engine.spec import Model  # noqa: E402
+from tools.pictures import what_is_missing  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results"
 # What is filled: blocks may stand in any of them.
@@ -45,6 +46,7 @@ COMMANDS = {
     "rivals": "benchmarks/rivals.py",
     "picture_size": "benchmarks/picture_size.py",
     "video": "benchmarks/video.py",
+    "page": "benchmarks/page.py",
 }
 # Those that take long and need Chromium: measured only when they are named.
 SOAKS = {
@@ -63,7 +65,7 @@ def main() -> None:
     )
     args = parser.parse_args()
     if not args.render:
-        measure(args.only or list(COMMANDS))
+        measure(args.only or what_can_be_measured())
     latest, others = kept_results()
     write(TEXTS, blocks(latest, others))
     for model, name in tables.TIMED_BY.items():
@@ -89,6 +91,14 @@ def blocks(latest: dict, others: list[dict]) -> dict[str, str]:
     """The text of each block, by name, from what is committed."""
     specs = [Model.open(name).spec for name in committed_models()]
     return tables.blocks(specs, latest, others, json.loads(SMOOTHING.read_text()), json.loads(ELSEWHERE.read_text()))
+
+
+def what_can_be_measured() -> list[str]:
+    """The commands that run here; says what is skipped, and why: what was kept of it stays."""
+    if missing := what_is_missing():
+        print(f"page: skipped. {missing}")
+        return [name for name in COMMANDS if name != "page"]
+    return list(COMMANDS)
 
 
 def measure(names: list[str]) -> None:

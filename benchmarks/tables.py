@@ -51,6 +51,7 @@ def blocks(
         "live": live_table(result),
         "smoothing": smoothing_table(smoothing),
         "video": video_table(result),
+        "page": page_table(result),
     }
 
 
@@ -393,3 +394,40 @@ def video_table(result: dict) -> str:
         f"{goal['of_network']:g} of the network alone for frames that are there already: {yes(goal['reached'])}.",
     ]
     return "\n".join(rows)
+
+
+def page_table(result: dict) -> str:
+    """How long a visitor waits for each part of an answer, beside what was set as a goal: medians count."""
+    if "page" not in result:
+        return (
+            "Not measured on this machine yet: `make numbers`, with Debian's chromium and the packages of "
+            "requirements-dev.txt."
+        )
+    page = result["page"]
+    most = page["goals"]["timings_after_mask_s"]
+    rows = [
+        "| photo | viewer | first mask | goal | sentence | second lane | timings | of it after the mask | goal |",
+        f"|{9 * '---|'}",
+    ]
+    for viewer, of_kind in page["viewers"].items():
+        for name, waits in of_kind.items():
+            goal = page["photos"][name]["mask_goal_s"]
+            mask, after = waits["mask"], waits["timings after the mask"]
+            rows.append(
+                f"| {name}, {page['photos'][name]['megabytes']:.2f} MB | {viewer} "
+                f"| {wait_text(mask)} | {goal:g} s: {yes(mask['median'] <= goal)} "
+                f"| {wait_text(waits['sentence'])} | {wait_text(waits['second lane'])} | {wait_text(waits['timings'])} "
+                f"| {wait_text(after)} | {most:g} s: {yes(after['median'] <= most)} |"
+            )
+    rows += [f"| {name} | | not here: {reason} | | | | | | |" for name, reason in page["skipped"].items()]
+    rows += [
+        "",
+        f"By `{result['commands']['page']}`, {page['model']}, {page['rounds']} photos of each kind in random order: "
+        "medians, the slowest in brackets.",
+    ]
+    return "\n".join(rows)
+
+
+def wait_text(seconds: dict) -> str:
+    """ "0.41 s (0.52)": the median and the slowest."""
+    return f"{seconds['median']:.2f} s ({seconds['max']:.2f})"
