@@ -22,8 +22,9 @@ function name() {
   });
   document.querySelectorAll(".image-frame img, .image-container img").forEach((each) => { if (!each.alt) each.alt = `${labelOf(each) || "Picture"}, as it was chosen`; });
   document.querySelectorAll(".js-plotly-plot").forEach((each) => {
-    set(each, "role", "img");
-    set(each, "aria-label", wordsOf(each));
+    const [drawing, ...others] = each.querySelectorAll(".main-svg"); // its buttons lie beside them
+    if (drawing) { set(drawing, "role", "img"); set(drawing, "aria-label", wordsOf(each)); }
+    others.forEach((other) => set(other, "aria-hidden", "true"));
   });
   document.querySelectorAll("[aria-controls='']").forEach((each) => each.removeAttribute("aria-controls"));
   document.querySelectorAll(".code_wrap button:not([aria-label])").forEach((each) => set(each, "aria-label", "Copy"));
