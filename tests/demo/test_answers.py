@@ -17,9 +17,9 @@ from demo.drawing import MAX_SIDE
 from demo.lanes import Lanes
 from demo.touch_up import save_strokes
 from engine.backends.fake import FakeBackend
+from engine.edge_fit import NOT_PET, PET
 from engine.errors import InferenceError, InputError
 from engine.segmenter import Segmenter
-from engine.touch_up import NOT_PET, PET
 
 SOON = 20  # seconds within which a thread that may go on does
 INT8, FP32 = "openvino-int8", "openvino-fp32"

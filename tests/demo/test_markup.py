@@ -46,11 +46,13 @@ def test_the_verdict_is_announced_with_the_pet_first(see, half_photo):
     assert 'class="verdict found"' in html
     assert re.search(r"<h2[^>]*>A cat, found in \d+\.\d ms\.</h2>", html)
     assert "The picture is 5" in html
-    assert "Touched up" not in html
+    assert "touched up" not in html
 
 
 def test_the_verdict_says_what_was_touched_up(see, half_photo):
-    assert "Touched up by hand." in markup.verdict_html(see(half_photo), touched_up=True)
+    html = markup.verdict_html(see(half_photo), touched_up=True)
+    assert "A cat, touched up by hand." in html
+    assert "A cat covers 50.0 % of the picture." in html
 
 
 def test_the_verdict_of_what_is_not_sure(see, unsure_photo, wall_photo):
@@ -64,6 +66,18 @@ def test_the_result_says_in_words_what_it_shows(see, half_photo, unsure_photo, w
     assert alt_of(markup.result_html("/a/shown.png", see(half_photo), "Cut-out")).startswith("Cut-out. A cat covers 5")
     assert alt_of(markup.result_html("/a/shown.jpg", see(unsure_photo), "Cut-out")).startswith("Perhaps a cat covers ")
     assert alt_of(markup.result_html("/a/shown.jpg", see(wall_photo), "Cut-out")) == "No cat or dog found."
+
+
+def test_a_file_that_browsers_cannot_show_has_a_preview(see, half_photo):
+    html = markup.result_html("/a/shown.png", see(half_photo), "Cut-out", preview="/a/photo 1.jpg")
+    assert 'data-preview="gradio_api/file=/a/photo%201.jpg"' in html
+    assert "data-preview" not in markup.result_html("/a/shown.png", see(half_photo), "Cut-out")
+
+
+def test_a_note_is_announced_and_its_words_cannot_break_the_page():
+    html = markup.note_html(NASTY)
+    assert 'role="status"' in html
+    assert "<img" not in html
 
 
 def test_a_transparent_picture_stands_on_a_checkerboard(see, half_photo):

@@ -1,8 +1,8 @@
 """The Photo tab without a server: its handlers, and what comes after what."""
 
+import asyncio
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from demo.lanes import Lanes
 from demo.photo import EXAMPLES, PhotoTab
 from demo.photo_handlers import PhotoHandlers, Style, last, write_shown
 from demo.photo_layout import show_options
+from demo.timing import Effort
 from demo.touch_up import save_strokes
 from demo.views import NO_BACKGROUND, VIEWS
-from engine.errors import BackendUnavailableError, InputError
-from engine.instances import instances_of
-from engine.touch_up import NOT_PET
+from engine.edge_fit import NOT_PET
+from engine.errors import InputError
 from engine.turn import is_taken
 
 FP32, INT8 = "openvino-fp32", "openvino-int8"
@@ -138,14 +139,8 @@ def test_a_timing_has_the_rounds_of_the_page(handlers, half_photo):
 
 
 def test_a_longer_timing_has_more(handlers, half_photo, monkeypatch):
-    monkeypatch.setattr("demo.photo_handlers.LONGER", type(handlers_effort())(5, 60))
+    monkeypatch.setattr("demo.photo_handlers.LONGER", Effort(rounds=5, seconds=60))
     assert last(handlers.timed(half_photo, lambda: True, longer=True)).numbers()["rounds"] == 5
-
-
-def handlers_effort():
-    from demo.timing import AT_ONCE
-
-    return AT_ONCE
 
 
 def test_another_photo_makes_what_was_done_for_the_last_unwanted(handlers):
@@ -355,12 +350,19 @@ ME, YOU = Viewer("me"), Viewer("you")
 DEFAULT_STYLE = ("transparent", "#009E73", None, 2.0)
 
 
+def build(lanes: Lanes) -> PhotoTab:
+    """The tab in a page of its own that nobody opens."""
+
+    async def make() -> PhotoTab:
+        with gr.Blocks(analytics_enabled=False):
+            return PhotoTab(lanes)
+
+    return asyncio.run(make())  # outside of a loop Gradio makes its own and leaves them open
+
+
 @pytest.fixture
 def tab(handlers) -> PhotoTab:
-    with gr.Blocks(analytics_enabled=False):
-        made = PhotoTab(handlers.lanes)
-    made.handlers.lanes.rounds = 2
-    return made
+    return build(handlers.lanes)
 
 
 @dataclass
@@ -500,8 +502,7 @@ def test_a_timing_ends_when_another_photo_comes(tab, half_photo, two_photo):
 
 
 def test_a_lane_that_cannot_run_here_is_told_where_the_comparison_would_be(lanes_without_torch, half_photo):
-    with gr.Blocks(analytics_enabled=False):
-        tab = PhotoTab(lanes_without_torch)
+    tab = build(lanes_without_torch)
     slider, difference, areas, numbers = tab._compare(ME, answer(tab, half_photo).current, "torch", INT8)
     assert "needs a package that is missing" in slider
     assert (difference, areas, numbers) == ("", "", None)
@@ -544,35 +545,61 @@ def test_a_note_cannot_break_the_page(tab, half_photo, tmp_path):
     assert "<img" not in note
 
 
-def test_touching_up_shows_the_answer_with_the_strokes(tab, two_photo, tmp_path):
+def touched(tab: PhotoTab, current: dict | None, strokes: str | None, view: str = "transparent") -> tuple:
+    verdict, use_anyway, result, pets, *offered, note = tab._touched(
+        current, INT8, view, *DEFAULT_STYLE[1:], False, strokes
+    )
+    assert len(offered) == len(tab.downloads.of_a_pet)
+    return verdict, use_anyway, result, pets, offered, note
+
+
+def test_touching_up_shows_the_answer_with_the_strokes_and_the_way_back(tab, two_photo, tmp_path):
     drawn = np.zeros((160, 320), np.uint8)
     drawn[:, :160] = NOT_PET  # the smaller of the two
     strokes = save_strokes(drawn, tmp_path, two_photo)
     current = answer(tab, two_photo).current
-    verdict, _, result, pets, *offered = tab._touched(current, INT8, *DEFAULT_STYLE, False, strokes)
-    assert "Touched up by hand." in verdict
-    assert "The picture is 1" in verdict  # 8000 of 51200: 15.6 %
+    verdict, _, result, pets, offered, note = touched(tab, current, strokes)
+    assert "A cat, touched up by hand." in verdict
+    assert "A cat covers 15." in verdict  # 8000 of 51200: 15.6 %
     assert "<img" in result
     assert not pets["visible"]
     assert all(each["interactive"] for each in offered)
-    verdict, _, _, pets, *_ = tab._touched(current, INT8, *DEFAULT_STYLE, False, None)
-    assert "Touched up by hand." not in verdict
+    assert note == ""
+    verdict, _, _, pets, *_ = touched(tab, current, None)
+    assert "touched up" not in verdict
     assert len(pets["value"]) == 2
 
 
-def test_touching_up_without_a_photo_or_a_background_is_no_error(tab, half_photo, strokes):
-    outputs = tab._touched(None, INT8, *DEFAULT_STYLE, False, strokes)
-    assert is_skipped(outputs)
+def test_where_a_person_has_decided_it_is_a_pet(tab, unsure_photo, tmp_path):
+    current = answer(tab, unsure_photo).current
+    drawn = np.zeros((60, 80), np.uint8)
+    drawn[:30] = NOT_PET
+    verdict, use_anyway, result, _, offered, _ = touched(tab, current, save_strokes(drawn, tmp_path, unsure_photo))
+    assert "A cat, touched up by hand." in verdict
+    assert not use_anyway["visible"]
+    assert "checkered" in result
+    assert all(each["interactive"] for each in offered)
+    verdict, use_anyway, _, _, _, _ = touched(tab, current, None)
+    assert "Perhaps a cat." in verdict
+    assert use_anyway["visible"]
+
+
+def test_touching_up_where_that_cannot_be_shown_says_why(tab, half_photo, strokes, tmp_path):
+    assert is_skipped(tab._touched(None, INT8, *DEFAULT_STYLE, False, strokes))
     current = answer(tab, half_photo).current
-    verdict, *_ = tab._touched(current, INT8, "replace", "#009E73", None, 2.0, False, strokes)
-    assert verdict == gr.skip() or "<" in verdict
+    *kept, note = tab._touched(current, INT8, "replace", *DEFAULT_STYLE[1:], False, strokes)
+    assert is_skipped(kept)
+    assert NO_BACKGROUND in note
+    *kept, note = tab._touched(current, INT8, *DEFAULT_STYLE, False, str(tmp_path / "gone.png"))
+    assert is_skipped(kept)
+    assert "The strokes cannot be read any more" in note
 
 
 def test_longer_timing_keeps_the_other_figures(tab, half_photo, monkeypatch):
-    monkeypatch.setattr("demo.photo_handlers.LONGER", type(handlers_effort())(2, 60))
+    monkeypatch.setattr("demo.photo_handlers.LONGER", Effort(rounds=5, seconds=60))
     current = answer(tab, half_photo).current
     *_, (_, _, numbers) = tab._time_longer(ME, current, FP32, INT8, {"agreement": 0.99})
-    assert (numbers["agreement"], numbers["rounds"]) == (0.99, 2)
+    assert (numbers["agreement"], numbers["rounds"]) == (0.99, 5)
 
 
 def test_where_every_lane_fails_the_times_say_so(tab, half_photo, monkeypatch):
@@ -582,6 +609,21 @@ def test_where_every_lane_fails_the_times_say_so(tab, half_photo, monkeypatch):
     *_, (speed, _, numbers) = tab._time(ME, current, FP32, INT8, None)
     assert "OpenVINO INT8 cannot answer here" in speed
     assert numbers["rounds"] == 0
+
+
+def test_a_viewer_who_leaves_is_timed_no_longer(tab, half_photo):
+    current = answer(tab, half_photo).current
+    tab.leave(ME)
+    (timed,) = tab._time(ME, current, FP32, INT8, None)
+    assert is_skipped(timed)
+
+
+def test_what_browsers_cannot_show_has_a_preview(tab, tmp_path, half_photo):
+    with Image.open(half_photo) as file:
+        file.save(tmp_path / "half.tiff")
+    (preview,) = re.findall(r'data-preview="gradio_api/file=([^"]*)"', answer(tab, str(tmp_path / "half.tiff")).result)
+    assert pixels(preview).shape == (60, 80, 3)
+    assert "data-preview" not in answer(tab, half_photo).result
 
 
 def test_the_examples_are_there():

@@ -79,6 +79,11 @@ def test_the_headline_has_the_pet_first_and_how_long_it_took(spec):
     assert words.headline(result(spec, CAT, TOO_LITTLE)) == "No cat or dog found."
 
 
+def test_what_was_touched_up_is_no_longer_the_networks(spec):
+    assert words.touched_headline(result(spec, CAT, PERHAPS)) == "A cat, touched up by hand."
+    assert words.touched_headline(result(spec, np.zeros((2, 2), np.uint8))) == "Nothing is left, by hand."
+
+
 def test_the_detail_says_how_much_of_the_picture_it_is(spec):
     assert words.detail(result(spec, np.array([[1, 1, 2, 0]], np.uint8))) == "The picture is 50.0 % cat and 25.0 % dog."
 
@@ -150,6 +155,11 @@ def test_pytorch_is_named_once_and_never_beside_itself():
     assert words.speed("torch", INT8, timings) == (
         "PyTorch takes 40.0 ms here: 8.0x slower than OpenVINO INT8 (8.0 to 8.0)."
     )
+
+
+def test_pytorch_beside_itself_is_compared_with_the_last_lane():
+    said = words.speed("torch", "torch", timed(torch=steady(40), fp32=steady(10), int8=steady(5)))
+    assert said == "PyTorch takes 40.0 ms here: 8.0x slower than OpenVINO INT8 (8.0 to 8.0)."
 
 
 def test_the_same_speed_is_neither_faster_nor_slower():
