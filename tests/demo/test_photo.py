@@ -484,7 +484,10 @@ def test_another_left_backend_makes_what_was_done_before_unwanted(tab, half_phot
 def test_the_times_come_last_with_what_is_waited_for_before(tab, half_photo):
     current = answer(tab, half_photo).current
     *working, (speed, chart, numbers) = tab._time(ME, current, FP32, INT8, {"agreement": 0.99})
-    assert [re.sub("<[^>]*>", "", said) for said, *_ in working] == ["Getting the runtimes ready.", "Timing the runtimes."]
+    assert [re.sub("<[^>]*>", "", said) for said, *_ in working] == [
+        "Getting the runtimes ready.",
+        "Timing the runtimes.",
+    ]
     assert 'class="speed-said"' in speed
     assert len(chart.data) == 3
     assert numbers["agreement"] == 0.99

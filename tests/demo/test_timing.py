@@ -163,7 +163,9 @@ def test_a_timing_waits_for_another_and_says_so(lanes, backends, picture):
 
 @pytest.mark.usefixtures("look_often")
 def test_a_timing_waits_for_another_process(lanes, picture, own_folder):
-    program = "import sys\nfrom engine.turn import my_turn\nwith my_turn():\n print('mine', flush=True)\n sys.stdin.read()"
+    program = (
+        "import sys\nfrom engine.turn import my_turn\nwith my_turn():\n print('mine', flush=True)\n sys.stdin.read()"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as other:

@@ -90,7 +90,9 @@ def test_the_detail_says_how_much_of_the_picture_it_is(spec):
 
 def test_the_detail_of_what_is_not_sure_says_what_the_network_knows(spec):
     said = words.detail(result(spec, CAT, PERHAPS))
-    assert said.startswith("The network is not sure. It knows cats and dogs alone: this may be another animal, or none.")
+    assert said.startswith(
+        "The network is not sure. It knows cats and dogs alone: this may be another animal, or none."
+    )
     assert said.endswith("The picture is 50.0 % cat.")
 
 
