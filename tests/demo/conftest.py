@@ -1,9 +1,13 @@
 """The page, started as a user starts it and seen in headless Chromium, and lanes without a network."""
 
 import os
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from demo.lanes import Lanes
 from engine.backends.fake import FakeBackend
@@ -44,6 +48,63 @@ def lanes_without_torch(spec: ModelSpec) -> Lanes:
         return Segmenter(spec, FakeBackend())
 
     return Lanes(spec, open_segmenter)
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where files to download are written and the turn to measure is kept, for one test alone."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.delenv("GRADIO_TEMP_DIR", raising=False)
+    return folder
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Callable[[np.ndarray, str], str]:
+    """`saved(image, "cat.png")` writes a picture and gives its path."""
+
+    def save(image: np.ndarray, name: str) -> str:
+        Image.fromarray(image).save(tmp_path / name)
+        return str(tmp_path / name)
+
+    return save
+
+
+@pytest.fixture
+def half_photo(saved) -> str:
+    """60 x 80 px (h x w), whose left half is white (the fake calls it cat), the right half black."""
+    image = np.zeros((60, 80, 3), np.uint8)
+    image[:, :40] = 255
+    return saved(image, "half.png")
+
+
+@pytest.fixture
+def two_photo(saved) -> str:
+    """160 x 320 px, with two white squares: rows 40 to 119; columns 40 to 119, and 180 to 279."""
+    image = np.zeros((160, 320, 3), np.uint8)
+    image[40:120, 40:120], image[40:120, 180:280] = 255, 255
+    return saved(image, "two.png")
+
+
+@pytest.fixture
+def unsure_photo(saved) -> str:
+    """60 x 80 px, whose left half is as grey as what the fakes are not sure of.
+
+    Grey 130: logits of cat and dog (130 - 128) / 16 = 0.125 beside 0 for the background, so their share is
+    2 e^0.125 / (2 e^0.125 + 1) = 0.69; where 0.5 is added (the INT8 lane), 0.79. From 0.65 on it is "unsure", from
+    0.85 on "found".
+    """
+    image = np.zeros((60, 80, 3), np.uint8)
+    image[:, :40] = 130
+    return saved(image, "grey.png")
+
+
+@pytest.fixture
+def wall_photo(saved) -> str:
+    """60 x 80 px, black: no pet."""
+    return saved(np.zeros((60, 80, 3), np.uint8), "wall.png")
 
 
 @pytest.fixture(scope="session")

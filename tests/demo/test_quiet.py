@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
@@ -29,6 +29,33 @@ class Someone:
     def go(self) -> None:
         self.may_go.set()
         self.thread.join(SOON)
+
+
+class Rounds:
+    """A thread that measures in rounds, the first of which ends when it is told so.
+
+    Attributes:
+        measurer: it stays until it is let go.
+        is_on: the second round has begun.
+    """
+
+    def __init__(self, quiet: Quiet) -> None:
+        self.is_on, self._ends = threading.Event(), threading.Event()
+        self.measurer = Someone(lambda: self._measuring(quiet))
+
+    def end_one(self) -> None:
+        self._ends.set()
+
+    @contextmanager
+    def _measuring(self, quiet: Quiet) -> Iterator[None]:
+        with quiet.measuring() as let_through:
+            threading.Thread(target=self._go_on, args=[let_through], daemon=True).start()
+            yield
+
+    def _go_on(self, let_through: Callable[[], None]) -> None:
+        assert self._ends.wait(SOON)
+        let_through()
+        self.is_on.set()
 
 
 @pytest.fixture
@@ -109,3 +136,69 @@ def test_an_error_gives_the_silence_back(quiet, someone, first):
     assert worker.is_in.wait(SOON)
     worker.go()
     assert someone(quiet.measuring).is_in.wait(SOON)
+
+
+def test_urgent_work_passes_between_two_rounds_and_who_measures_waits_for_it(quiet, someone):
+    rounds = Rounds(quiet)
+    assert rounds.measurer.is_in.wait(SOON)
+    urgent = someone(lambda: quiet.working(urgent=True))
+    assert not urgent.is_in.wait(A_WHILE)  # in the middle of a round
+    rounds.end_one()
+    assert urgent.is_in.wait(SOON)
+    assert not rounds.is_on.wait(A_WHILE)
+    urgent.go()
+    assert rounds.is_on.wait(SOON)
+    rounds.measurer.go()
+
+
+def test_live_work_does_not_pass_between_two_rounds(quiet, someone):
+    rounds = Rounds(quiet)
+    assert rounds.measurer.is_in.wait(SOON)
+    live = someone(quiet.working)
+    urgent = someone(lambda: quiet.working(urgent=True))
+    assert not urgent.is_in.wait(A_WHILE)
+    rounds.end_one()
+    assert urgent.is_in.wait(SOON)
+    urgent.go()
+    assert rounds.is_on.wait(SOON)
+    assert not live.is_in.wait(A_WHILE)
+    rounds.measurer.go()
+    assert live.is_in.wait(SOON)
+
+
+def test_several_who_are_urgent_pass_together(quiet, someone):
+    rounds = Rounds(quiet)
+    assert rounds.measurer.is_in.wait(SOON)
+    people = [someone(lambda: quiet.working(urgent=True)) for _ in range(3)]
+    assert not people[0].is_in.wait(A_WHILE)
+    rounds.end_one()
+    assert all(person.is_in.wait(SOON) for person in people)
+    for person in people[:-1]:
+        person.go()
+    assert not rounds.is_on.wait(A_WHILE)
+    people[-1].go()
+    assert rounds.is_on.wait(SOON)
+    rounds.measurer.go()
+
+
+def test_where_nobody_is_urgent_the_next_round_begins_at_once(quiet):
+    with quiet.measuring() as let_through:
+        let_through()
+
+
+def test_after_the_rounds_between_urgent_work_waits_again(quiet, someone):
+    rounds = Rounds(quiet)
+    assert rounds.measurer.is_in.wait(SOON)
+    rounds.end_one()
+    assert rounds.is_on.wait(SOON)
+    urgent = someone(lambda: quiet.working(urgent=True))
+    assert not urgent.is_in.wait(A_WHILE)
+    rounds.measurer.go()
+    assert urgent.is_in.wait(SOON)
+
+
+def test_urgent_work_that_fails_lets_the_rounds_go_on(quiet, someone):
+    with pytest.raises(RuntimeError, match="out of memory"), quiet.working(urgent=True):
+        raise RuntimeError("out of memory")
+    measurer = someone(quiet.measuring)
+    assert measurer.is_in.wait(SOON)

@@ -8,7 +8,7 @@ import pytest
 from engine.backends.fake import FakeBackend
 from engine.errors import InputError
 from engine.images import Picture
-from engine.latency import compare, compare_all, measure, summarise, tails, verdict, warm_up
+from engine.latency import Rounds, compare, compare_all, measure, summarise, tails, verdict, warm_up
 from engine.segmenter import Segmenter
 
 NAMES = ("first", "second", "third")
@@ -259,3 +259,86 @@ def test_ctrl_c_before_the_first_round_keeps_nothing(model, segmenters, picture)
     segmenters["stopped"].backend.is_stopped = True
     result = measure(segmenters, [picture], rounds=4)
     assert (result.samples, len(result.read_ms), result.cancelled) == ({}, 0, True)
+
+
+# --- A round at a time ---
+
+
+def test_a_round_calls_every_backend_once_untimed_and_once_timed(segmenters, calls, picture):
+    timing = Rounds(segmenters, [picture])
+    assert (timing.done, timing.is_over) == (0, False)
+    timing.run()
+    assert timing.done == 1
+    assert sorted(calls) == sorted(NAMES * 2)
+    assert calls[::2] == calls[1::2]
+
+
+def test_rounds_can_be_read_at_any_time(segmenters, picture):
+    timing = Rounds(segmenters, [picture])
+    nothing = timing.measurement()
+    assert (nothing.samples, len(nothing.read_ms), nothing.cancelled) == ({}, 0, False)
+    for number in (1, 2, 3):
+        timing.run()
+        measured = timing.measurement()
+        assert {name: rows.shape for name, rows in measured.samples.items()} == dict.fromkeys(NAMES, (number, 3))
+        assert measured.read_ms.tolist() == [0] * number  # the picture is read already
+    assert timing.measurement(cancelled=True).cancelled
+
+
+def test_between_two_rounds_nothing_runs(segmenters, calls, picture):
+    timing = Rounds(segmenters, [picture])
+    timing.run()
+    before = len(calls)
+    timing.measurement()
+    assert len(calls) == before
+
+
+def test_the_pictures_of_the_rounds_come_in_turn(model):
+    read: list[int] = []
+
+    class Noting(FakeBackend):
+        def infer(self, batch: np.ndarray) -> np.ndarray:
+            read.append(int(batch.mean()))
+            return super().infer(batch)
+
+    shades = [Picture(np.full((32, 32, 3), shade, np.uint8), (32, 32)) for shade in (10, 20)]
+    timing = Rounds({"noting": Segmenter(model.spec, Noting())}, shades)
+    for _ in range(3):
+        timing.run()
+    assert read == [10, 10, 20, 20, 10, 10]
+
+
+def test_warming_up_is_no_round(segmenters, calls, picture):
+    timing = Rounds(segmenters, [picture])
+    timing.warm_up()
+    assert timing.done == 0
+    assert all(calls.count(name) >= 3 for name in NAMES)
+
+
+def test_a_backend_that_fails_in_a_round_is_left_out_of_it_and_of_the_next(model, segmenters, calls, picture):
+    backend = CountingBackend("failing", calls)
+    timing = Rounds({"failing": Segmenter(model.spec, backend), **segmenters}, [picture])
+    timing.run()
+    backend.failure = RuntimeError("out of memory")
+    timing.run()
+    before = calls.count("failing")
+    timing.run()
+    assert calls.count("failing") == before
+    measured = timing.measurement()
+    assert list(measured.samples) == list(NAMES)
+    assert all(len(rows) == 3 for rows in measured.samples.values())
+    assert measured.failures == {"failing": "The fake backend failed (out of memory)."}
+    assert not timing.is_over
+
+
+def test_the_rounds_are_over_once_every_backend_has_failed(model, picture):
+    timing = Rounds({"one": Segmenter(model.spec, FakeBackend(RuntimeError("no memory")))}, [picture])
+    assert not timing.is_over
+    timing.run()
+    assert timing.is_over
+    assert timing.done == 0
+    assert timing.measurement().samples == {}
+
+
+def test_without_a_backend_the_rounds_are_over_before_they_begin(picture):
+    assert Rounds({}, [picture]).is_over

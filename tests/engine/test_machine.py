@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine import allocator, machine
-from engine.machine import busy_share, describe_machine, instruction_sets, machine_in_words, usable_cores
+from engine.machine import Load, busy_share, describe_machine, instruction_sets, machine_in_words, usable_cores
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the variables are those of glibc")
 
@@ -43,13 +43,13 @@ def test_a_processor_without_flags_has_no_instruction_sets(monkeypatch):
 
 @pytest.fixture
 def ticks(monkeypatch):
-    """`ticks(first, second)` is what /proc/stat says before and after: user nice system idle iowait irq softirq steal.
+    """`ticks(first, second, ...)` is what /proc/stat says each time: user nice system idle iowait irq softirq steal.
 
     Two more fields follow there, guests, which user and nice hold already.
     """
 
     def say(*lines: str) -> None:
-        texts = iter(f"cpu  {line} {guests} 0\ncpu0 1 2 3\n" for line, guests in zip(lines, (900, 950), strict=True))
+        texts = iter(f"cpu  {line} {900 + 50 * number} 0\ncpu0 1 2 3\n" for number, line in enumerate(lines))
         monkeypatch.setattr(Path, "is_file", lambda path: True)
         monkeypatch.setattr(Path, "read_text", lambda path: next(texts))
 
@@ -78,6 +78,49 @@ def test_a_clock_that_stands_still_says_nothing(ticks):
 def test_without_proc_nothing_is_known_of_others(monkeypatch):
     monkeypatch.setattr(Path, "is_file", lambda path: False)
     assert busy_share(seconds=0) is None
+
+
+@pytest.fixture
+def own_seconds(monkeypatch):
+    """`own_seconds(1.0, 1.5)` is what this process has used of the processor before and after."""
+    return lambda *seconds: monkeypatch.setattr(machine, "_own_seconds", iter(seconds).__next__)
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        (0.0, 0.5),  # of 400 ticks, 4 s of all cores, 200 were taken, none by this process
+        (1.0, 0.25),  # a second of the four
+        (2.0, 0.0),  # all that was taken
+        (2.1, 0.0),  # the two clocks are not quite the same
+    ],
+)
+def test_what_others_took_is_what_was_taken_less_our_own(ticks, own_seconds, monkeypatch, own, expected):
+    monkeypatch.setattr("os.sysconf", lambda name: 100)  # ticks a second
+    # others() looks twice: once for all that was taken.
+    after = "300 0 50 1200 0 0 0 0"
+    ticks("100 0 50 1000 0 0 0 0", after, after)
+    own_seconds(5.0, 5.0 + own)
+    assert Load().others() == expected
+
+
+def test_the_load_begins_when_it_is_made(ticks):
+    ticks("100 0 50 1000 0 0 0 0", "150 0 50 1050 0 0 0 0", "150 0 50 1150 0 0 0 0")
+    load = Load()
+    assert load.all() == 0.5  # 50 of 100
+    assert load.all() == 0.25  # 50 of 200
+
+
+def test_of_a_clock_that_stands_still_nothing_is_known_of_others(ticks):
+    still = "100 0 50 1000 20 0 0 0"
+    ticks(still, still, still)
+    assert Load().others() is None
+
+
+def test_without_proc_nothing_is_known_of_load(monkeypatch):
+    monkeypatch.setattr(Path, "is_file", lambda path: False)
+    assert Load().all() is None
+    assert Load().others() is None
 
 
 def untuned(monkeypatch) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine import turn
-from engine.turn import is_taken, lock_path, my_turn
+from engine.turn import is_taken, lock_path, my_turn, try_turn
 
 pytest.importorskip("fcntl", reason="turns are taken on Unix alone")
 # Takes the turn, says so, and keeps it until a line comes.
@@ -120,3 +120,51 @@ def test_a_look_at_the_turn_does_not_keep_it(lock):
 def test_a_look_at_the_turn_makes_no_file(lock):
     assert not is_taken(lock)
     assert not lock.exists()
+
+
+def test_a_free_turn_is_taken_at_once_and_given_back(lock):
+    for _ in range(2):
+        with try_turn(lock) as is_mine:
+            assert is_mine
+            assert is_taken(lock)
+        assert not is_taken(lock)
+
+
+def test_who_only_tries_does_not_wait_for_this_very_process(lock):
+    with try_turn(lock) as is_mine:
+        with try_turn(lock) as is_mine_too:
+            assert is_mine
+            assert not is_mine_too
+        assert is_taken(lock)  # who did not get it gives nothing back
+
+
+def test_who_only_tries_does_not_wait_for_another_process(lock, start):
+    other = start()
+    assert other.stdout.readline() == "mine\n"
+    with try_turn(lock) as is_mine:
+        assert not is_mine
+    print("go", file=other.stdin, flush=True)
+    assert other.wait() == 0
+    with try_turn(lock) as is_mine:
+        assert is_mine
+
+
+def test_another_process_waits_for_who_tried_and_got_it(lock, start):
+    with try_turn(lock):
+        other = start()
+        assert other.stdout.readline() == "waiting\n"
+    assert other.stdout.readline() == "mine\n"
+
+
+def test_an_error_gives_a_tried_turn_back(lock):
+    with pytest.raises(RuntimeError, match="out of memory"), try_turn(lock):
+        raise RuntimeError("out of memory")
+    assert not is_taken(lock)
+
+
+def test_where_there_are_no_locks_every_turn_is_free(lock, monkeypatch):
+    monkeypatch.setattr(turn, "fcntl", None)
+    with try_turn(lock) as is_mine, try_turn(lock) as is_mine_too:
+        assert is_mine
+        assert is_mine_too
+    assert not is_taken(lock)
