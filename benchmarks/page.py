@@ -1,9 +1,9 @@
 """How long a visitor of the page waits for each part of an answer: `python benchmarks/page.py`.
 
 The example dog as a small JPEG, and as a JPEG and a HEIC of 12 megapixels (with film grain, for the size of a phone's
-files), given to the page in headless Chromium, alone and beside a second viewer who gives it photos of 12 megapixels all
-the while. In each round every photo comes once, in random order, to a tab that was just opened, as bytes that the page
-has not seen before. Told are medians and the slowest.
+files), given to the page in headless Chromium, alone and beside a second viewer who gives it photos of 12 megapixels
+all the while. In each round every photo comes once, in random order, to a tab that was just opened, as bytes that the
+page has not seen before. Told are medians and the slowest.
 
 The clock is the browser's: from the `change` event of the photo's input, which is when the browser has the file, to the
 frame in which the picture is decoded or the words are there. Browser and server share this machine and its cores, and
