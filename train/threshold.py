@@ -76,7 +76,7 @@ def run(
         "photos_without": len(without_pet),
         "called_nothing": nothing,
         "not_found": unsure,
-        "curve": [point(with_pet, without_pet, threshold(with_pet, share)) for share in CURVE],
+        "curve": curve(with_pet, without_pet),
     }
     spec = replace(opened.spec, finding=finding, evaluation=opened.spec.evaluation | {"finding": told})
     spec.save(opened.folder)
@@ -100,6 +100,12 @@ def threshold(confidences: np.ndarray, share: float) -> float:
     """
     value = np.sort(confidences)[int(share * len(confidences))]
     return max(LEAST, float(np.floor(value * 10**DIGITS + 1e-6) / 10**DIGITS))
+
+
+def curve(with_pet: np.ndarray, without_pet: np.ndarray) -> list[dict[str, Any]]:
+    """What each threshold would do, from the lowest that parts photos on."""
+    values = sorted({threshold(with_pet, share) for share in CURVE} - {LEAST})
+    return [point(with_pet, without_pet, value) for value in values]
 
 
 def point(with_pet: np.ndarray, without_pet: np.ndarray, value: float) -> dict[str, Any]:
