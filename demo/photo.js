@@ -84,6 +84,8 @@ const watchAnswer = () => {
   places.forEach((place) => answers.observe(place, { childList: true, subtree: true, characterData: true }));
 };
 watchAnswer();
+// A word of Gradio's own means that there will be no other answer: a file that it refuses, an upload that failed.
+new MutationObserver(() => { if (document.querySelector(".toast-body")) undimmed(); }).observe(document.body, { childList: true, subtree: true });
 
 // The examples say what they are.
 const nameExamples = () => {

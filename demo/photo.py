@@ -25,6 +25,8 @@ EXAMPLES = [
     FOLDER / "examples" / f"{name}.jpg" for name in ("cat", "black-cat", "dog", "dog-room", "cat-and-dog", "coffee")
 ]
 SILENT: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+# What follows an answer begins for each photo, also while it is still done for the one before, which then stops by itself.
+FOLLOWS: dict[str, Any] = {"trigger_mode": "multiple", **SILENT}
 UNDIM = "() => window.whiskerUndim?.()"  # photo.js; an answer that looks like the one before changes nothing else
 Current = dict[str, Any] | None
 """The photo that is shown: its path under "photo", and the number that `PhotoHandlers.begin` gave it."""
@@ -127,9 +129,9 @@ class PhotoTab:
             trigger_mode="always_last",
             **answer,
         )
-        answered.then(None, js=UNDIM, api_visibility="private")
+        answered.then(None, js=UNDIM, trigger_mode="multiple", api_visibility="private")
         self._follow(answered)
-        self._follow(self.left.input(self._left_changed, [self.current], [self.current], queue=False, **SILENT))
+        self._follow(self.left.input(self._left_changed, [self.current], [self.current], queue=False, **FOLLOWS))
         self.again.click(
             self._time_longer, [self.current, self.left, self.right, self.numbers],
             [self.speed, self.chart, self.numbers], concurrency_limit=2, concurrency_id="time", **SILENT,
@@ -160,15 +162,15 @@ class PhotoTab:
         lanes = [self.current, self.left, self.right]
         compared = answered.success(
             self._compare, lanes, [self.slider, self.difference, self.areas, self.numbers],
-            concurrency_limit=2, concurrency_id="compare", **SILENT,
+            concurrency_limit=2, concurrency_id="compare", **FOLLOWS,
         )  # fmt: skip
         timed = compared.then(
             self._time, [*lanes, self.numbers], [self.speed, self.chart, self.numbers],
-            concurrency_limit=4, concurrency_id="time", **SILENT,
+            concurrency_limit=4, concurrency_id="time", **FOLLOWS,
         )  # fmt: skip
         timed.then(
             self._pets, [self.current, self.right, self.strokes], [self.pets],
-            concurrency_limit=1, concurrency_id="pets", **SILENT,
+            concurrency_limit=1, concurrency_id="pets", **FOLLOWS,
         )  # fmt: skip
 
     def _answer(self, request: gr.Request, photo: str | None, right: str, *style: Any) -> tuple:
