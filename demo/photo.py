@@ -25,7 +25,7 @@ EXAMPLES = [
     FOLDER / "examples" / f"{name}.jpg" for name in ("cat", "black-cat", "dog", "dog-room", "cat-and-dog", "coffee")
 ]
 SILENT: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-# What follows an answer begins for each photo, also while it is still done for the one before, which then stops by itself.
+# What follows an answer begins for each photo, also while the same is still done for the one before, which then stops.
 FOLLOWS: dict[str, Any] = {"trigger_mode": "multiple", **SILENT}
 UNDIM = "() => window.whiskerUndim?.()"  # photo.js; an answer that looks like the one before changes nothing else
 Current = dict[str, Any] | None
