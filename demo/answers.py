@@ -43,9 +43,9 @@ class Photo:
     def __init__(self, path: Path, needed_hw: tuple[int, int]) -> None:
         self.path = path
         self.needed: Picture = read_picture(path, needed_hw=needed_hw)
-        self._is_whole = self.needed.image.shape[:2] == self.size_hw  # it was decoded with all its pixels
         self._lock = threading.RLock()
-        self._image = self.needed.image if self._is_whole else None
+        is_whole = self.needed.image.shape[:2] == self.size_hw  # it was decoded with all its pixels
+        self._image = self.needed.image if is_whole else None
         self._small: np.ndarray | None = None
 
     @property
@@ -72,6 +72,8 @@ class Photo:
         with self._lock:
             if self._small is None:
                 large = read_picture(self.path, (MAX_SIDE, MAX_SIDE)).image if self._image is None else self._image
+                if large.shape[:2] == self.size_hw:
+                    self._image = large
                 self._small = fit_for_page(large)
             return self._small
 

@@ -233,12 +233,7 @@ def everything_but_times(handlers: PhotoHandlers, photo: str) -> None:
         ((300, 400), [(300, 400)]),  # no larger than what the network needs
         # A JPEG is decoded at 1/4 for the network, at 1/2 for the page, and whole for what is downloaded.
         ((2400, 3200), [(600, 800), (1200, 1600), (2400, 3200)]),
-        pytest.param(
-            *((1500, 2000), [(375, 500), (1500, 2000)]),
-            marks=pytest.mark.xfail(
-                strict=True, reason="at half its scale it is too small for the page: decoded whole twice"
-            ),
-        ),
+        ((1500, 2000), [(375, 500), (1500, 2000)]),  # at half its scale it is too small for the page
     ],
 )
 def test_one_upload_is_decoded_once_at_each_scale_and_asked_once_of_each_network(

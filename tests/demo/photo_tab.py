@@ -88,7 +88,8 @@ def seen(tab, selector: str) -> None:
 def another(tab, before: str) -> str:
     """Waits until the picture of the answer is another than the one of that address, and loaded; its address."""
     tab.wait_for_function(
-        "before => { const img = document.querySelector('#result img'); return img && img.getAttribute('src') !== before"
+        "before => { const img = document.querySelector('#result img'); "
+        "return img && img.getAttribute('src') !== before"
         " && img.naturalWidth > 0; }",
         arg=before,
         timeout=ANSWER_MS,
