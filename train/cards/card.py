@@ -31,7 +31,7 @@ DIGITS = 5  # of what a reader looks at; the metrics of an artefact are kept who
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, help="the model's folder")
     parser.add_argument("--data", type=Path, metavar="ROOT", help="score the test split of this dataset")
-    parser.add_argument("--disturbed", type=int, metavar="N", help="so many photos are disturbed, too")
+    parser.add_argument("--disturbed", type=int, metavar="N", help="so many photos are disturbed, too; 0 keeps what is known")
 
 
 def run(*, model: Path = Path("models/fastsegnet"), data: Path | None = None, disturbed: int = 200) -> Outcome:
@@ -81,7 +81,8 @@ def evaluated(model: Model, root: Path, disturbed: int) -> ModelSpec:
         artefacts[name] = replace(artefact, metrics=metrics)
         print(f"{name:<18} {score_line(metrics)}", flush=True)
     shown = report["artefacts"][scored.shown]
-    kept = {"finding": model.spec.evaluation["finding"]} if "finding" in model.spec.evaluation else {}
+    keeping = ("finding", *(() if disturbed else ("robustness",)))  # told by another command, or not asked for anew
+    kept = {name: model.spec.evaluation[name] for name in keeping if name in model.spec.evaluation}
     evaluation = kept | {
         "split": "test",
         "images": shown["images"],
@@ -92,7 +93,7 @@ def evaluated(model: Model, root: Path, disturbed: int) -> ModelSpec:
     for name in ("pixels_without_border", "found", "named"):  # of these the card tells the error only
         evaluation["calibration"].get(name, {}).pop("table", None)
     pair = {name: scored.segmenters[name] for name in (FP32_IR, INT8_IR) if name in scored.segmenters}
-    if len(pair) == 2:
+    if len(pair) == 2 and disturbed:
         evaluation["robustness"] = disturbed_scores(scored, spread(samples, disturbed))
     evaluation["gate"] = gate.record(pair, root)
     return replace(model.spec, artefacts=artefacts, evaluation=rounded(evaluation))
