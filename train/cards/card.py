@@ -31,7 +31,7 @@ DIGITS = 5  # of what a reader looks at; the metrics of an artefact are kept who
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, help="the model's folder")
     parser.add_argument("--data", type=Path, metavar="ROOT", help="score the test split of this dataset")
-    parser.add_argument("--disturbed", type=int, metavar="N", help="so many photos are disturbed, too; 0 keeps what is known")
+    parser.add_argument("--disturbed", type=int, metavar="N", help="so many photos are disturbed too; 0: as known")
 
 
 def run(*, model: Path = Path("models/fastsegnet"), data: Path | None = None, disturbed: int = 200) -> Outcome:
