@@ -90,7 +90,8 @@ def kept_results() -> tuple[dict, list[dict]]:
 def blocks(latest: dict, others: list[dict]) -> dict[str, str]:
     """The text of each block, by name, from what is committed."""
     specs = [Model.open(name).spec for name in committed_models()]
-    return tables.blocks(specs, latest, others, json.loads(SMOOTHING.read_text()), json.loads(ELSEWHERE.read_text()))
+    elsewhere = json.loads(ELSEWHERE.read_text()) if ELSEWHERE.is_file() else {}
+    return tables.blocks(specs, latest, others, json.loads(SMOOTHING.read_text()), elsewhere)
 
 
 def what_can_be_measured() -> list[str]:

@@ -219,6 +219,7 @@ def test_a_table_tells_what_users_get_on_photos_from_elsewhere():
         "| cats outdoors: 10 | drawn | 0.8000 [0.780, 0.820] | 0.7900 | 50.0% | 30.0% | 20.0% | 66.7% |",
         "| without a pet: 100 | drawn | | | 30.0% | 20.0% | 50.0% | |",
     ]
+    assert "`python benchmarks/elsewhere.py`" in tables.elsewhere_table([spec], {})
 
 
 def test_a_live_table_tells_both_runs_and_what_was_missed():

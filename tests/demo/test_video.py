@@ -199,3 +199,16 @@ def test_a_long_clip_has_the_slowest_frames_faintly_in_its_chart(rendered):
 )
 def test_what_is_in_the_clip_is_said(presence, perhaps, words):
     assert video_words.shown(presence, perhaps) == words
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words"),
+    [
+        (1.5, "1.5x faster than OpenVINO FP32"),
+        (0.5, "2.0x slower than OpenVINO FP32"),
+        (1.04, "no faster or slower than OpenVINO FP32"),
+        (0.96, "no faster or slower than OpenVINO FP32"),
+    ],
+)
+def test_a_lead_in_medians_is_said_and_a_slight_one_is_none(ratio, words):
+    assert video_words.against("openvino-fp32", ratio) == words
