@@ -2,7 +2,7 @@
 // which, pictures that were chosen and charts have a text, choices are one stop, and what changes by itself is said.
 
 const WAIT_MS = 200; // after the page changed, before it is looked through again
-const SPOKEN = "#verdict, #speed, #effect-note, #many-progress, #video-verdict, #lab-verdict";
+const SPOKEN = "#verdict, #speed"; // stay where they are while what is in them changes
 
 const set = (each, name, value) => { if (each.getAttribute(name) !== value) each.setAttribute(name, value); };
 const text = (each) => each?.textContent.replace(/\s+/g, " ").trim() ?? "";

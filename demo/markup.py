@@ -27,7 +27,7 @@ def verdict_html(segmentation: Segmentation, touched_up: bool = False) -> str:
     lines = [f'<h2 class="verdict-found">{escape(said)}</h2>']
     if detail:
         lines.append(f'<p class="verdict-note">{escape(detail)}</p>')
-    return f'<div class="verdict {segmentation.found}" role="status">{"".join(lines)}</div>'
+    return f'<div class="verdict {segmentation.found}">{"".join(lines)}</div>'
 
 
 def result_html(path: str, segmentation: Segmentation, view: str, preview: str | None = None) -> str:

@@ -100,6 +100,7 @@ def test_tab_reaches_everything_on_the_empty_page_in_the_order_in_which_it_is_se
     tab = visit()
     tab.wait_for_selector("#examples img[alt^='Example: ']", timeout=ANSWER_MS)
     tab.wait_for_selector("#photo button[aria-label^='Photo: drop']", timeout=ANSWER_MS)
+    tab.wait_for_selector("button:has-text('The same from code')", timeout=ANSWER_MS)
     stops = walk(tab)
     assert all(stop["name"] for stop in stops), [stop for stop in stops if not stop["name"]]
     names = [stop["name"] for stop in stops]
@@ -201,10 +202,12 @@ def test_pictures_and_charts_say_what_they_show(visit, photos):
     assert all(each.get_attribute("alt") for each in pictures if not each.evaluate("img => img.closest('footer')"))
 
 
-def test_what_changes_by_itself_is_in_a_region_that_is_read_out(visit):
+def test_what_changes_by_itself_is_in_a_region_that_is_read_out(visit, photos):
     tab = visit()
     tab.wait_for_selector("#verdict[aria-live=polite]", state="attached", timeout=ANSWER_MS)
-    tab.wait_for_selector("#speed[aria-live=polite], #answer", state="attached", timeout=ANSWER_MS)
+    found(tab, photos)
+    tab.wait_for_selector("#speed[aria-live=polite]", timeout=ANSWER_MS)
+    assert tab.inner_text("#verdict[aria-live=polite] h2").startswith("A cat, found in ")
 
 
 def test_nothing_moves_for_who_wants_no_movement(visit, photos):
