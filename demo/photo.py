@@ -133,7 +133,7 @@ class PhotoTab:
         self._follow(answered)
         self._follow(self.left.input(self._left_changed, [self.current], [self.current], queue=False, **FOLLOWS))
         self.again.click(
-            self._time_longer, [self.current, self.left, self.right, self.numbers],
+            self._time_longer, [self.current, self.left, self.right],
             [self.speed, self.chart, self.numbers], concurrency_limit=2, concurrency_id="time", **SILENT,
         )  # fmt: skip
         self.style.view.change(
@@ -165,7 +165,7 @@ class PhotoTab:
             concurrency_limit=2, concurrency_id="compare", **FOLLOWS,
         )  # fmt: skip
         timed = compared.then(
-            self._time, [*lanes, self.numbers], [self.speed, self.chart, self.numbers],
+            self._time, lanes, [self.speed, self.chart, self.numbers],
             concurrency_limit=4, concurrency_id="time", **FOLLOWS,
         )  # fmt: skip
         timed.then(
@@ -174,8 +174,14 @@ class PhotoTab:
         )  # fmt: skip
 
     def _answer(self, request: gr.Request, photo: str | None, right: str, *style: Any) -> tuple:
-        """The mask on screen, as soon as there is one."""
-        number = self.handlers.begin(str(request.session_hash))
+        """The mask on screen, as soon as there is one; an answer that was overtaken by another changes nothing."""
+        viewer = str(request.session_hash)
+        number = self.handlers.begin(viewer)
+        answer = self._answered(number, photo, right, *style)
+        return answer if self.handlers.is_wanted(viewer, number) else (gr.skip(),) * len(answer)
+
+    def _answered(self, number: int, photo: str | None, right: str, *style: Any) -> tuple:
+        """The outputs of an answer."""
         nothing_yet = (None, False, None, gr.update(open=False))
         if photo is None:
             return *nothing_yet, *self._shown(None), "", gr.update(visible=False)
@@ -258,12 +264,15 @@ class PhotoTab:
             "",
         )
 
+    def _claims(self, current: dict[str, Any], request: gr.Request, step: str) -> bool:
+        return self.handlers.claim(str(request.session_hash), current["number"], step)
+
     def _is_current(self, current: Current, request: gr.Request) -> bool:
         return current is not None and self.handlers.is_wanted(str(request.session_hash), current["number"])
 
     def _compare(self, request: gr.Request, current: Current, left: str, right: str) -> tuple:
         """What the second backend sees, and where the two disagree."""
-        if current is None or not self._is_current(current, request):
+        if current is None or not self._claims(current, request, "compare"):
             return (gr.skip(),) * 4
         try:
             comparison, (left_path, right_path, difference) = self.handlers.compared(current["photo"], left, right)
@@ -276,24 +285,23 @@ class PhotoTab:
             comparison.numbers(),
         )
 
-    def _time(
-        self, request: gr.Request, current: Current, left: str, right: str, numbers: dict | None
-    ) -> Iterator[tuple]:
+    def _time(self, request: gr.Request, current: Current, left: str, right: str) -> Iterator[tuple]:
         """How fast each backend is."""
-        yield from self._timed(current, left, right, numbers, request, longer=False)
+        if current is None or not self._claims(current, request, "time"):
+            yield (gr.skip(),) * 3
+            return
+        yield from self._timed(current, left, right, request, longer=False)
 
-    def _time_longer(
-        self, request: gr.Request, current: Current, left: str, right: str, numbers: dict | None
-    ) -> Iterator[tuple]:
+    def _time_longer(self, request: gr.Request, current: Current, left: str, right: str) -> Iterator[tuple]:
         """The same, for longer."""
-        yield from self._timed(current, left, right, numbers, request, longer=True)
-
-    def _timed(
-        self, current: Current, left: str, right: str, numbers: dict | None, request: gr.Request, longer: bool
-    ) -> Iterator[tuple]:
         if current is None or not self._is_current(current, request):
             yield (gr.skip(),) * 3
             return
+        yield from self._timed(current, left, right, request, longer=True)
+
+    def _timed(
+        self, current: dict[str, Any], left: str, right: str, request: gr.Request, longer: bool
+    ) -> Iterator[tuple]:
         steps = self.handlers.timed(current["photo"], lambda: self._is_current(current, request), longer)
         said = None
         while True:
@@ -311,12 +319,12 @@ class PhotoTab:
         yield (
             markup.speed_html(right, left, timings),
             latency_chart(timings.measured.samples, (left, right)) if timings.measured.samples else None,
-            (numbers or {}) | timings.numbers(),
+            self.handlers.figures_of(current["photo"], left, right, timings),
         )
 
     def _pets(self, request: gr.Request, current: Current, right: str, strokes: str | None) -> dict:
         """Each pet apart, where there are several."""
-        if current is None or not self._is_current(current, request):
+        if current is None or not self._claims(current, request, "pets"):
             return gr.skip()
         found = self.handlers.answers.see(current["photo"], right, strokes)
         if not found.has_pet or len(found.instances) < 2:

@@ -26,7 +26,7 @@ from engine.commands.predict import colored_mask
 from engine.cutout import sticker
 from engine.drawing import overlay_mask
 from engine.effects import DEFAULT_EFFECT_OPTIONS, EffectOptions
-from engine.errors import InputError
+from engine.errors import EngineError, InputError
 from engine.images import read_picture
 from engine.instances import cut_out_each
 from engine.machine import describe_machine, machine_in_words
@@ -72,6 +72,7 @@ class PhotoHandlers:
         self.lanes = lanes
         self.answers = Answers(lanes)
         self._wanted: dict[str, int] = {}
+        self._begun: dict[str, set[str]] = {}
         self._numbers = itertools.count(1)
 
     # --- One photo after another, as a viewer drops them ---
@@ -79,15 +80,25 @@ class PhotoHandlers:
     def begin(self, viewer: str) -> int:
         """A viewer has another photo: what is still done for the one before is not wanted any more. A number of it."""
         self._wanted[viewer] = number = next(self._numbers)
+        self._begun[viewer] = set()
         return number
 
     def is_wanted(self, viewer: str, number: int) -> bool:
         """Whether a viewer still waits for what is done for a photo."""
         return self._wanted.get(viewer) == number
 
+    def claim(self, viewer: str, number: int, step: str) -> bool:
+        """Whether a step is still to be done for a photo; the first one who asks does it."""
+        begun = self._begun.get(viewer, set())
+        if not self.is_wanted(viewer, number) or step in begun:
+            return False
+        begun.add(step)
+        return True
+
     def forget(self, viewer: str) -> None:
         """A viewer has left."""
         self._wanted.pop(viewer, None)
+        self._begun.pop(viewer, None)
 
     def show(
         self, photo: str, backend: str, style: Style, anyway: bool = False, strokes: str | None = None
@@ -127,6 +138,14 @@ class PhotoHandlers:
         """Times all lanes on a photo; as `demo.timing.time_lanes`."""
         at_once = Effort(min(AT_ONCE.rounds, self.lanes.rounds), AT_ONCE.seconds)
         return time_lanes(self.lanes, self.answers.photo(photo).needed, LONGER if longer else at_once, is_wanted)
+
+    def figures_of(self, photo: str, left: str, right: str, timings: Timings) -> dict:
+        """All figures of a photo: what two backends see, as far as both run here, and what all were timed at."""
+        try:
+            seen = compare(self.lanes, self.answers, photo, left, right).numbers()
+        except EngineError:
+            seen = {}
+        return seen | timings.numbers()
 
     # --- What programs call too ---
 

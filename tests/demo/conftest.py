@@ -1,9 +1,12 @@
 """The page, started as a user starts it and seen in headless Chromium, and lanes without a network."""
 
+import asyncio
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,6 +62,17 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.delenv("GRADIO_TEMP_DIR", raising=False)
     return folder
+
+
+@pytest.fixture
+def in_loop() -> Callable[[Coroutine], Any]:
+    """`in_loop(coroutine)` runs it to its end in a thread: the one of the tests has the browser's loop already."""
+
+    def run(coroutine: Coroutine) -> Any:
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, coroutine).result()
+
+    return run
 
 
 @pytest.fixture

@@ -88,9 +88,10 @@ def seen(tab, selector: str) -> None:
 def another(tab, before: str) -> str:
     """Waits until the picture of the answer is another than the one of that address, and loaded; its address."""
     tab.wait_for_function(
-        "before => { const img = document.querySelector('#result img'); "
-        "return img && img.getAttribute('src') !== before"
-        " && img.naturalWidth > 0; }",
+        """before => {
+            const img = document.querySelector("#result img");
+            return img && img.getAttribute("src") !== before && img.naturalWidth > 0;
+        }""",
         arg=before,
         timeout=ANSWER_MS,
     )
@@ -117,11 +118,11 @@ def pixel(tab, selector: str, x: float, y: float) -> list[int]:
     return tab.evaluate(
         """([selector, x, y]) => {
             const img = document.querySelector(selector);
-            const canvas = Object.assign(document.createElement("canvas"), { width: img.naturalWidth, height: img.naturalHeight });
-            const brush = canvas.getContext("2d");
+            const { naturalWidth: width, naturalHeight: height } = img;
+            const brush = Object.assign(document.createElement("canvas"), { width, height }).getContext("2d");
             brush.drawImage(img, 0, 0);
-            return [...brush.getImageData(x * img.naturalWidth, y * img.naturalHeight, 1, 1).data];
-        }""",  # noqa: E501
+            return [...brush.getImageData(x * width, y * height, 1, 1).data];
+        }""",
         [selector, x, y],
     )
 

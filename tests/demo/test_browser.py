@@ -51,7 +51,7 @@ def test_a_photo_is_answered_with_sentence_cut_out_slider_and_chart(
     assert "OpenVINO INT8 takes " in said or "cannot be told" in said
     assert " agree on " in tab.inner_text(".same-said")
     for side in (0, 1):
-        seen(tab, f"#slider img >> nth={side}" if side else "#slider img")
+        seen(tab, f"#slider img.side-{side}")
     tab.wait_for_selector("#chart .js-plotly-plot .bars", state="attached", timeout=ANSWER_MS)
     assert "ms" in tab.text_content("#chart .infolayer")
     assert tab.get_attribute("#difference img", "alt").endswith("of the pixels.")

@@ -1,6 +1,5 @@
 """What the page says of itself to search engines, on its way out."""
 
-import asyncio
 import re
 from html import unescape
 
@@ -71,13 +70,13 @@ def start(length: int) -> dict:
 
 
 @pytest.mark.parametrize("path", ["/", ""])
-def test_the_page_goes_out_with_its_own_head_and_the_right_length(path):
+def test_the_page_goes_out_with_its_own_head_and_the_right_length(in_loop, path):
     first, rest = THEIRS[:100], THEIRS[100:]  # in two parts
     parts = [
         {"type": "http.response.body", "body": first, "more_body": True},
         {"type": "http.response.body", "body": rest},
     ]
-    head, body = asyncio.run(sent(http(path), start(len(THEIRS)), *parts))
+    head, body = in_loop(sent(http(path), start(len(THEIRS)), *parts))
     assert body["body"] == with_own_head(THEIRS)
     assert not body.get("more_body")
     lengths = [value for name, value in head["headers"] if name.lower() == b"content-length"]
@@ -87,6 +86,6 @@ def test_the_page_goes_out_with_its_own_head_and_the_right_length(path):
 
 
 @pytest.mark.parametrize("scope", [http("/config"), http("/", "HEAD"), {"type": "websocket", "path": "/"}])
-def test_all_else_passes_untouched(scope):
+def test_all_else_passes_untouched(in_loop, scope):
     messages = [start(len(THEIRS)), {"type": "http.response.body", "body": THEIRS}]
-    assert asyncio.run(sent(scope, *messages)) == messages
+    assert in_loop(sent(scope, *messages)) == messages
