@@ -45,8 +45,10 @@ class PhotoTab:
         self.current, self.anyway, self.touch_up = gr.State(None), gr.State(False), TouchUp()
         self.strokes = self.touch_up.strokes
         choices = [(label(name), name) for name in lanes.names]
-        self.left = gr.Dropdown(choices, value=LEFT, label="Left", min_width=160, elem_id="left", render=False)
-        self.right = gr.Dropdown(choices, value=RIGHT, label="Right", min_width=160, elem_id="right", render=False)
+        first, *_, last = lanes.names
+        left, right = LEFT if LEFT in lanes.names else first, RIGHT if RIGHT in lanes.names else last
+        self.left = gr.Dropdown(choices, value=left, label="Left", min_width=160, elem_id="left", render=False)
+        self.right = gr.Dropdown(choices, value=right, label="Right", min_width=160, elem_id="right", render=False)
         with gr.Row(elem_classes="photo"):
             with gr.Column(scale=2, min_width=300, elem_classes="photo-input"):
                 self._build_input()

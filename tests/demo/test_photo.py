@@ -637,7 +637,7 @@ def test_longer_timing_keeps_the_other_figures(tab, half_photo, monkeypatch):
     monkeypatch.setattr("demo.photo_handlers.LONGER", Effort(rounds=5, seconds=60))
     current = answer(tab, half_photo).current
     *_, (_, _, numbers) = tab._time_longer(ME, current, FP32, INT8)
-    assert (numbers["agreement"], numbers["rounds"]) == (0.99, 5)
+    assert (numbers["agreement"] > 0.9, numbers["rounds"]) == (True, 5)
 
 
 def test_where_every_lane_fails_the_times_say_so(tab, half_photo, monkeypatch):
