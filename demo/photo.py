@@ -123,8 +123,9 @@ class PhotoTab:
         shown += self.downloads.of_a_pet
         settings = [self.right, *self.style.all]
         answer: dict[str, Any] = {"concurrency_limit": 3, "concurrency_id": "answer", **SILENT}
+        # Not `input`: Gradio says that of a dropdown which the Tab key leaves, too.
         answered = gr.on(
-            [self.picture.change, self.right.input],
+            [self.picture.change, self.right.change],
             self._answer,
             [self.picture, *settings],
             [self.current, self.anyway, self.strokes, self.touching, *shown, self.speed, self.pets],
@@ -133,7 +134,7 @@ class PhotoTab:
         )
         answered.then(None, js=UNDIM, trigger_mode="multiple", api_visibility="private")
         self._follow(answered)
-        self._follow(self.left.input(self._left_changed, [self.current], [self.current], queue=False, **FOLLOWS))
+        self._follow(self.left.change(self._left_changed, [self.current], [self.current], queue=False, **FOLLOWS))
         self.again.click(
             self._time_longer, [self.current, self.left, self.right],
             [self.speed, self.chart, self.numbers], concurrency_limit=2, concurrency_id="time", **SILENT,

@@ -129,6 +129,16 @@ def test_tab_reaches_everything_of_an_answer(visit, photos):
         assert name in names, (name, names)
 
 
+def test_the_tab_key_passes_by_without_starting_anything(visit, photos):
+    tab = visit()
+    found(tab, photos)
+    started = []
+    tab.on("request", lambda request: started.append(request.url) if "queue/join" in request.url else None)
+    walk(tab)
+    tab.wait_for_timeout(500)
+    assert started == []
+
+
 def test_an_example_is_answered_shown_otherwise_and_compared_without_a_mouse(visit):
     tab = visit()
     tab.wait_for_selector("#examples img[alt='Example: cat']", timeout=ANSWER_MS)
