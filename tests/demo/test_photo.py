@@ -164,6 +164,24 @@ def test_another_photo_makes_what_was_done_for_the_last_unwanted(handlers):
 # --- What programs call ---
 
 
+def test_a_step_is_claimed_once_for_each_photo(handlers):
+    first = handlers.begin("me")
+    assert [handlers.claim("me", first, step) for step in ("compare", "compare", "time")] == [True, False, True]
+    second = handlers.begin("me")
+    assert not handlers.claim("me", first, "pets")
+    assert handlers.claim("me", second, "compare")
+    assert not handlers.claim("you", second, "compare")
+
+
+def test_the_figures_of_lanes_that_do_not_run_are_those_of_the_others(lanes_without_torch, half_photo):
+    lanes_without_torch.rounds = 2
+    handlers = PhotoHandlers(lanes_without_torch)
+    timings = last(handlers.timed(half_photo, lambda: True))
+    assert "agreement" not in handlers.figures_of(half_photo, "torch", INT8, timings)
+    numbers = handlers.figures_of(half_photo, FP32, INT8, timings)
+    assert (numbers["agreement"], numbers["rounds"]) == (1, 2)
+
+
 def test_predict_gives_overlay_and_figures(handlers, half_photo):
     drawn, numbers = handlers.predict(half_photo, FP32)
     assert drawn.shape == (60, 80, 3)
@@ -469,6 +487,19 @@ def test_nothing_is_compared_timed_or_cut_apart_for_a_photo_that_is_gone(tab, ha
         assert tab._pets(ME, current, INT8, None) == gr.skip()
 
 
+def test_what_follows_an_answer_is_done_once(tab, half_photo):
+    current = answer(tab, half_photo).current
+    assert not is_skipped(tab._compare(ME, current, FP32, INT8))
+    assert is_skipped(tab._compare(ME, current, FP32, INT8))
+    assert len([*tab._time(ME, current, FP32, INT8)]) > 1
+    (again,) = tab._time(ME, current, FP32, INT8)
+    assert is_skipped(again)
+    assert tab._pets(ME, current, INT8, None) != gr.skip()
+    assert tab._pets(ME, current, INT8, None) == gr.skip()
+    current = answer(tab, half_photo).current  # the same photo once more
+    assert not is_skipped(tab._compare(ME, current, FP32, INT8))
+
+
 def test_what_another_viewer_does_changes_nothing(tab, half_photo, two_photo):
     mine = answer(tab, half_photo).current
     answer(tab, two_photo, YOU)
@@ -662,6 +693,11 @@ def test_what_browsers_cannot_show_has_a_preview(tab, tmp_path, half_photo):
     (preview,) = re.findall(r'data-preview="gradio_api/file=([^"]*)"', answer(tab, str(tmp_path / "half.tiff")).result)
     assert pixels(preview).shape == (60, 80, 3)
     assert "data-preview" not in answer(tab, half_photo).result
+
+
+def test_over_other_lanes_the_first_and_the_last_are_chosen(build, spec):
+    tab = build(Lanes(spec, lambda name: Segmenter(spec, FakeBackend()), ("torch", INT8)))
+    assert (tab.left.value, tab.right.value) == ("torch", INT8)
 
 
 def test_the_examples_are_there():
