@@ -94,6 +94,15 @@ class Seen:
         self._lock = threading.Lock()
         self._instances: list[Instance] | None = None
         self._alpha: np.ndarray | None = None
+        self._pictures: dict[Hashable, str] = {}
+
+    def picture(self, style: Hashable, write: Callable[[], str]) -> str:
+        """The path of the picture that shows the answer in a style, written when it is first asked for."""
+        with self._lock:
+            path = self._pictures.get(style)
+            if path is None or not Path(path).is_file():  # Gradio empties its folder after a while
+                path = self._pictures[style] = write()
+            return path
 
     @property
     def has_pet(self) -> bool:

@@ -3,6 +3,7 @@
 
 const PHOTO = "#photo input[type=file]", MANY = "#many input[type=file]", CLIP = "#clip input[type=file]";
 const APPEARS_WITHIN_MS = 4000;
+const SHOWN_WITHIN_MS = 5000; // a photo, once it was handed over
 const LOOK_MS = 5000; // between two looks at whether the server is there
 
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -28,10 +29,21 @@ async function give(selector, files) {
 
 const isVideo = (file) => file.type.startsWith("video/") || /\.(mp4|mov|webm|mkv|avi)$/i.test(file.name);
 
+// One upload after the other, of photos that come meanwhile the newest alone: of several at once the slowest would stay.
+const shownPhoto = () => document.querySelector("#photo img")?.src;
+let newest = null, isHanding = false;
 async function givePhoto(file) {
+  newest = file;
+  if (isHanding) return;
+  isHanding = true;
   document.querySelector("#many-close")?.click();
-  if (!document.querySelector(PHOTO)) document.querySelector('#photo button[aria-label="Clear"], #photo button[aria-label="Remove Image"]')?.click();
-  await give(PHOTO, [file]);
+  while (newest) {
+    const [now, before] = [newest, shownPhoto()];
+    newest = null;
+    await give(PHOTO, [now]);
+    for (let waited = 0; waited < SHOWN_WITHIN_MS && shownPhoto() === before && !document.querySelector(".toast-body"); waited += 20) await wait(20);
+  }
+  isHanding = false;
 }
 
 async function route(files) {

@@ -111,7 +111,8 @@ class PhotoHandlers:
         options = style.options()
         check_view(style.view, options)
         seen = self.answers.see(photo, backend, strokes)
-        return seen, write_shown(draw(seen, style.view, options, anyway or strokes is not None))
+        anyway = anyway or strokes is not None
+        return seen, seen.picture((style, anyway), lambda: write_shown(draw(seen, style.view, options, anyway)))
 
     def preview(self, photo: str) -> str | None:
         """The path of a picture that a browser can show, where it cannot show the photo's own file."""
