@@ -91,7 +91,7 @@ class Seen:
         self.photo = photo
         self.backend = backend
         self.segmentation = segmentation
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._instances: list[Instance] | None = None
         self._alpha: np.ndarray | None = None
         self._pictures: dict[Hashable, str] = {}
