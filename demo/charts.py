@@ -7,8 +7,8 @@ import plotly.graph_objects as go
 
 from demo.lanes import BASELINE
 from demo.looks import color, label
-from demo.words import milliseconds, times
-from engine.latency import STAGES, Samples
+from demo.words import is_wide, milliseconds, times
+from engine.latency import STAGES, Samples, compare
 
 # Stages of one bar keep the backend's colour: the network is solid, what goes on around it is hatched.
 STAGE_PATTERN = {"preprocess": "/", "infer": "", "postprocess": "\\"}
@@ -66,7 +66,7 @@ def latency_chart(samples: Mapping[str, Samples], chosen: tuple[str, ...], with_
     for name, tick in zip(names, ticks, strict=True):
         bar_ms = float(np.median(samples[name], axis=0).sum())
         text, width = f"<b>{milliseconds(totals[name])}</b>", MILLISECONDS_WIDTH
-        if with_ratios and name != BASELINE and BASELINE in totals:
+        if with_ratios and name != BASELINE and BASELINE in totals and is_sure(samples[BASELINE], samples[name]):
             text, width = f"{text}  {times(totals[BASELINE] / totals[name])}", RATIO_WIDTH
         ends_ms.append(bar_ms / (1 - width))
         figure.add_annotation(
@@ -88,3 +88,8 @@ def latency_chart(samples: Mapping[str, Samples], chosen: tuple[str, ...], with_
         },
     )
     return figure
+
+
+def is_sure(slow: Samples, fast: Samples) -> bool:
+    """Whether so many rounds tell how many times faster one is: its bar says so only then."""
+    return not is_wide(compare(slow, fast))

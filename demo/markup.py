@@ -4,6 +4,7 @@ from html import escape
 from urllib.parse import quote
 
 from demo import words
+from demo.answers import Seen
 from demo.comparison import Comparison
 from demo.looks import label
 from demo.photo_handlers import sameness
@@ -110,9 +111,9 @@ def difference_text(comparison: Comparison) -> str:
     return f"{left} and {right} differ on {words.percent(1 - comparison.agreement)} of the pixels."
 
 
-def areas_html(comparison: Comparison) -> str:
+def areas_html(left: Seen, right: Seen) -> str:
     """Areas and confidence of both sides as a table with bars."""
-    sides = [(each.backend, each.segmentation) for each in (comparison.left, comparison.right)]
+    sides = [(each.backend, each.segmentation) for each in (left, right)]
     spec = sides[0][1].spec
     colors = {c.name: c.color for c in spec.objects} | {"background": "var(--body-text-color-subdued)"}
     shares = [shares_of(segmentation) for _, segmentation in sides]

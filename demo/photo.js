@@ -46,8 +46,13 @@ async function givePhoto(file) {
   isHanding = false;
 }
 
+const isPicture = (file) => file.type.startsWith("image/") || /\.(hei[cf]|tiff?|avif|webp|jpe?g|png|gif|bmp)$/i.test(file.name);
+
 async function route(files) {
   if (!files.length) return;
+  if (files.length === 1 && !isVideo(files[0]) && !isPicture(files[0])) {
+    return say(`${files[0].name} is not a picture we can read. Drop a JPEG, PNG, WebP, HEIC or TIFF, or a clip.`, 8000);
+  }
   if (files.length === 1 && isVideo(files[0])) {
     [...document.querySelectorAll("button[role=tab]")].find((tab) => tab.textContent.trim() === "Video")?.click();
     return give(CLIP, files);
@@ -82,8 +87,25 @@ document.addEventListener("paste", (event) => {
   route(files);
 }, true);
 
+// The dialog takes several files as well, and its symbol opens it, also where a photo is shown already.
+const takeSeveral = () => document.querySelectorAll(PHOTO).forEach((input) => { input.multiple = true; });
+setInterval(takeSeveral, 1000);
+takeSeveral();
+document.addEventListener("change", (event) => {
+  if (!event.target.matches?.(PHOTO) || event.target.files.length < 2) return;
+  event.stopImmediatePropagation();
+  route([...event.target.files]);
+}, true);
+document.addEventListener("click", (event) => {
+  if (!event.target.closest?.('#photo .source-selection button[aria-label="Upload file"]')) return;
+  const input = document.querySelector(PHOTO);
+  if (!input || document.querySelector("#photo video")) return;
+  event.stopImmediatePropagation();
+  input.click();
+}, true);
+
 // The old result is dimmed from the moment on that another photo was chosen.
-const OLD = "#verdict, #result, #speed, #more";
+const OLD = "#verdict, #result, #speed, #more, #answer .empty";
 const dimmed = () => document.querySelectorAll(OLD).forEach((each) => each.classList.add("answering"));
 const undimmed = () => document.querySelectorAll(".answering").forEach((each) => each.classList.remove("answering"));
 document.addEventListener("change", (event) => { if (event.target.matches?.(PHOTO) && event.target.files.length) dimmed(); }, true);
@@ -125,8 +147,7 @@ const CAMERA_TROUBLE = {
 window.addEventListener("unhandledrejection", ({ reason }) => {
   const trouble = CAMERA_TROUBLE[reason?.name];
   if (!trouble || !photoIsSeen()) return;
-  say(trouble);
-  setTimeout(() => { if (banner.textContent === trouble) say(""); }, 8000);
+  say(trouble, 8000);
 });
 
 // --- The connection -------------------------------------------------------------------------------------------------
@@ -136,9 +157,10 @@ banner.setAttribute("role", "status");
 (document.querySelector(".gradio-container .contain") ?? document.body).append(banner);
 const started = window.gradio_config?.app_id;
 
-function say(text) {
+function say(text, forMs = 0) {
   banner.textContent = text;
   banner.hidden = !text;
+  if (forMs) setTimeout(() => { if (banner.textContent === text) say(""); }, forMs);
 }
 
 let lost = false;

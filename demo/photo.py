@@ -27,6 +27,12 @@ EXAMPLES = [
 SILENT: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 # What follows an answer begins for each photo, also while the same is still done for the one before, which then stops.
 FOLLOWS: dict[str, Any] = {"trigger_mode": "multiple", **SILENT}
+OPEN_TOUCH_UP = """() => {
+  const fold = [...document.querySelectorAll("#touch-up > button, #touch-up button.label-wrap")][0];
+  if (fold && !fold.classList.contains("open")) fold.click();
+  document.querySelector("#touch-up")?.scrollIntoView();
+}"""
+SHOW_ANSWER = "() => document.querySelector('#answer').scrollIntoView()"
 UNDIM = "() => window.whiskerUndim?.()"  # photo.js; an answer that looks like the one before changes nothing else
 Current = dict[str, Any] | None
 """The photo that is shown: its path under "photo", and the number that `PhotoHandlers.begin` gave it."""
@@ -70,7 +76,7 @@ class PhotoTab:
             webcam_options=gr.WebcamOptions(mirror=False),
             height=340,
             elem_id="photo",
-            placeholder="Drop a photo of a cat or a dog here\nor click to choose one",
+            placeholder="Drop a photo of a cat or a dog here, or several\nor click to choose",
         )
         gr.Examples(
             [[str(path)] for path in EXAMPLES],
@@ -83,12 +89,15 @@ class PhotoTab:
     def _build_answer(self) -> None:
         self.empty = gr.HTML(markup.EMPTY, padding=False)
         self.verdict = gr.HTML(elem_id="verdict", padding=False)
-        self.use_anyway = gr.Button("Use it anyway", elem_id="anyway", size="sm", visible=False, scale=0)
+        self.use_anyway = gr.Button("Use it anyway", elem_id="anyway", size="md", visible=False, scale=0)
         self.result = gr.HTML(elem_id="result", padding=False)
         with gr.Column(visible=False, elem_id="tools") as self.tools:
             with gr.Row(elem_classes="downloads"):
                 cutout, shown = first_downloads()
             self.speed = gr.HTML(elem_id="speed", padding=False)
+            with gr.Row(elem_classes="after-speed"):
+                self.again = gr.Button("Time it again, longer", elem_id="again", size="sm", min_width=150, scale=0)
+                self.fix = gr.Button("Fix the edge by hand", elem_id="fix-edge", size="sm", min_width=150, scale=0)
             self.style = StyleInputs.build()
             self.note = gr.HTML(elem_id="effect-note", padding=False)
             self.downloads = Downloads.build(cutout, shown)
@@ -98,7 +107,6 @@ class PhotoTab:
         with gr.Row(elem_classes="lanes"):
             self.left.render()
             self.right.render()
-            self.again = gr.Button("Time it again, longer", elem_id="again", min_width=160, scale=0)
         with gr.Row(elem_classes="side-by-side"):
             with gr.Column(scale=3, min_width=300):
                 self.slider = gr.HTML(elem_id="slider", padding=False)
@@ -110,7 +118,7 @@ class PhotoTab:
             visible=False, elem_id="pets", buttons=["download", "fullscreen"],
         )  # fmt: skip
         with gr.Accordion("Touch up by hand", open=False, elem_id="touch-up") as self.touching:
-            self.touch_up.build(self.picture, self.touching)
+            self.touch_up.build(self.picture, self.touching, self.handlers.outlined)
         with gr.Accordion("Areas and confidence", open=False):
             self.areas = gr.HTML(elem_id="areas")
         with gr.Accordion("All figures", open=False):
@@ -140,8 +148,9 @@ class PhotoTab:
             [self.speed, self.chart, self.numbers], concurrency_limit=2, concurrency_id="time", **SILENT,
         )  # fmt: skip
         self.style.view.change(
-            show_options, [self.style.view], [*self.style.all[1:], self.downloads.shown], queue=False, **SILENT
-        )
+            show_options, [self.style.view],
+            [*self.style.all[1:], self.downloads.cutout, self.downloads.shown], queue=False, **SILENT,
+        )  # fmt: skip
         redraw = [self.current, *settings, self.anyway, self.strokes]
         gr.on(
             self.style.changes,
@@ -155,9 +164,12 @@ class PhotoTab:
             self._use_anyway, redraw, [self.anyway, self.use_anyway, self.result, *self.downloads.of_a_pet], **answer
         )
         self.strokes.change(
-            self._touched, redraw,
-            [self.verdict, self.use_anyway, self.result, self.pets, *self.downloads.of_a_pet, self.note], **answer,
+            self._touched, [self.left, *redraw],
+            [self.verdict, self.use_anyway, self.result, self.pets, self.areas, *self.downloads.of_a_pet, self.note],
+            **answer,
         )  # fmt: skip
+        self.strokes.change(None, js=SHOW_ANSWER, api_visibility="private")
+        self.fix.click(None, js=OPEN_TOUCH_UP, api_visibility="private")
         self.downloads.connect(self.handlers, [self.current, self.right, self.strokes], self.style.all, self.numbers)
 
     def _follow(self, answered: gr.events.Dependency) -> None:
@@ -245,17 +257,18 @@ class PhotoTab:
         result, _ = self._redraw(current, right, view, color, background, blur, True, strokes)
         return True, gr.update(visible=False), result, *self._offer(True)
 
-    def _touched(self, current: Current, right: str, *settings: Any) -> tuple:
+    def _touched(self, left: str, current: Current, right: str, *settings: Any) -> tuple:
         """The answer with what was touched up by hand, or without it again."""
         if current is None:
-            return (gr.skip(),) * (5 + len(self.downloads.of_a_pet))
+            return (gr.skip(),) * (6 + len(self.downloads.of_a_pet))
         view, color, background, blur, anyway, strokes = settings
         try:
             seen, path = self.handlers.show(
                 current["photo"], right, Style(view, color, background, blur), anyway, strokes
             )
+            beside = self.handlers.answers.see(current["photo"], left)
         except EngineError as error:
-            return (*(gr.skip(),) * (4 + len(self.downloads.of_a_pet)), markup.note_html(str(error)))
+            return (*(gr.skip(),) * (5 + len(self.downloads.of_a_pet)), markup.note_html(str(error)))
         segmentation, is_decided = seen.segmentation, anyway or strokes is not None
         pets = self.handlers.pets(current["photo"], right, strokes) if len(seen.instances) > 1 else None
         return (
@@ -263,6 +276,7 @@ class PhotoTab:
             gr.update(visible=segmentation.found != FOUND and bool(segmentation.pets) and not is_decided),
             markup.result_html(path, segmentation, VIEWS[view]),
             gr.update(value=pets, visible=pets is not None),
+            markup.areas_html(beside, seen),
             *self._offer(seen.has_pet or is_decided),
             "",
         )
@@ -284,7 +298,7 @@ class PhotoTab:
         return (
             markup.comparison_html(comparison, left_path, right_path),
             markup.difference_html(comparison, difference),
-            markup.areas_html(comparison),
+            markup.areas_html(comparison.left, comparison.right),
             comparison.numbers(),
         )
 

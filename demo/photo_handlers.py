@@ -24,7 +24,7 @@ from engine.annotations import EXPORTS, PhotoAnnotation
 from engine.backends import INT8_BACKEND
 from engine.commands.predict import colored_mask
 from engine.cutout import sticker
-from engine.drawing import overlay_mask
+from engine.drawing import DARK, draw_edge, overlay_mask, thin_line
 from engine.effects import DEFAULT_EFFECT_OPTIONS, EffectOptions
 from engine.errors import EngineError, InputError
 from engine.images import read_picture
@@ -36,6 +36,7 @@ LEFT, RIGHT = "openvino-fp32", INT8_BACKEND
 COMPRESSION = 3  # of PNG: three times as fast as the default, and a few percent larger
 QUICK = 1  # of the PNG that the page shows
 JPEG_QUALITY = 88
+WHITE = (255, 255, 255)
 NOT_SHOWN = frozenset({".heic", ".heif", ".tif", ".tiff"})  # by browsers
 NOTHING_TO_CUT = "There is nothing to cut out: try another photo, or use the best guess."
 
@@ -113,6 +114,14 @@ class PhotoHandlers:
         seen = self.answers.see(photo, backend, strokes)
         anyway = anyway or strokes is not None
         return seen, seen.picture((style, anyway), lambda: write_shown(draw(seen, style.view, options, anyway)))
+
+    def outlined(self, photo: str) -> np.ndarray:
+        """The photo with the edge of the answer as it is, to correct it: uint8 (h, w, 3)."""
+        seen = self.answers.see(photo, RIGHT if RIGHT in self.lanes.names else self.lanes.names[-1])
+        image = seen.photo.small.copy()
+        mask = fit_mask(seen.segmentation.mask, image.shape[:2])
+        draw_edge(image, cv2.inRange(mask, 1, 255), (DARK, 2.0 * thin_line(mask.shape)), (WHITE, thin_line(mask.shape)))
+        return image
 
     def preview(self, photo: str) -> str | None:
         """The path of a picture that a browser can show, where it cannot show the photo's own file."""

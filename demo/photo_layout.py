@@ -59,8 +59,13 @@ class StyleInputs:
 
 
 def show_options(view: str) -> list[dict]:
-    """Which option is seen with a view, and whether there is a file of it besides the cut-out."""
-    return [gr.update(visible=view in views) for views in USES.values()] + [gr.update(visible=view != ALONE)]
+    """Which option is seen with a view; and the files: what is shown is the first to take."""
+    is_alone = view == ALONE
+    files = [
+        gr.update(variant="primary" if is_alone else "secondary"),
+        gr.update(visible=not is_alone, variant="secondary" if is_alone else "primary"),
+    ]
+    return [gr.update(visible=view in views) for views in USES.values()] + files
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 The strokes travel through the page as the path of a small file, which knows the photo that it was drawn on.
 """
 
+from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ BRUSH, RADII = 16, (3, 80)  # px of the canvas: the brush's radius at first, and
 OPAQUE = 127  # alpha above which a pixel is drawn on
 NOTHING_DRAWN = "Nothing is drawn yet. Paint over what is missing or too much, then press the button again."
 HELP = "Paint over what the answer misses or takes too much; roughly is enough, the edge is found again around it."
+Background = Callable[[str], np.ndarray]
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 # What the choice and the slider say goes to the canvas in the browser, together: the editor takes each new brush as a
@@ -57,13 +60,15 @@ class TouchUp:
     def __init__(self) -> None:
         self.strokes = gr.State(None)
 
-    def build(self, picture: gr.Image, section: gr.Accordion) -> None:
+    def build(self, picture: gr.Image, section: gr.Accordion, background: Background | None = None) -> None:
         """Lays it out inside the current column and connects it.
 
         Args:
             picture: the photo, whose value is a path.
             section: what it is laid out in; the photo goes to the canvas when it is opened, and not before.
+            background: what is painted on, from the photo's path: uint8 (h, w, 3); without it, the photo itself.
         """
+        background = background or photo_alone
         with gr.Row():
             kind = gr.Radio(
                 CHOICES, value=PET, label="The brush says", info=HELP, elem_id="touch-kind", scale=2, min_width=280
@@ -80,8 +85,9 @@ class TouchUp:
         gr.on([kind.change, radius.change], None, trigger_mode="always_last", **pick)
         apply.click(use, [picture, self.editor], [self.strokes], api_visibility="private")
         shown = gr.State(None)
-        section.expand(show_photo, [picture, shown], [self.editor, shown], **QUIET)
-        gr.on([reset.click, self.editor.clear], start_over, [picture], [self.editor, self.strokes], **QUIET)
+        show, restart = (partial(each, background=background) for each in (show_photo, start_over))
+        section.expand(show, [picture, shown], [self.editor, shown], **QUIET)
+        gr.on([reset.click, self.editor.clear], restart, [picture], [self.editor, self.strokes], **QUIET)
 
 
 def canvas() -> gr.ImageEditor:
@@ -103,30 +109,36 @@ def canvas() -> gr.ImageEditor:
     )
 
 
+def photo_alone(photo: str) -> np.ndarray:
+    """The photo, large enough for the canvas: uint8 (h, w, 3)."""
+    return read_picture(photo, needed_hw=(CANVAS_SIDE, CANVAS_SIDE)).image
+
+
 @plainly
-def show_photo(photo: str | None, shown: str | None) -> tuple[Any, Any]:
+def show_photo(photo: str | None, shown: str | None, background: Background = photo_alone) -> tuple[Any, Any]:
     """The photo with nothing drawn on it, as the editor's value, and its path; neither where it is shown already.
 
     Args:
         photo: path of the photo; None empties the canvas.
         shown: path of the photo on the canvas, whose strokes stay when the section is closed and opened again.
+        background: what is painted on.
     """
     if photo is not None and photo == shown:
         return gr.skip(), gr.skip()
-    return start_over(photo)[0], photo
+    return start_over(photo, background)[0], photo
 
 
 @plainly
-def start_over(photo: str | None) -> tuple[dict | None, None]:
+def start_over(photo: str | None, background: Background = photo_alone) -> tuple[dict | None, None]:
     """The photo with nothing drawn on it, as the editor's value; and no strokes.
 
     Args:
         photo: path of the photo; None empties the canvas.
+        background: what is painted on.
     """
     if photo is None:
         return None, None
-    image = read_picture(photo, needed_hw=(CANVAS_SIDE, CANVAS_SIDE)).image
-    return {"background": fit_canvas(image), "layers": [], "composite": None}, None
+    return {"background": fit_canvas(background(photo)), "layers": [], "composite": None}, None
 
 
 def fit_canvas(image: np.ndarray) -> np.ndarray:

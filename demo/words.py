@@ -21,6 +21,8 @@ def milliseconds(value: float) -> str:
 def percent(share: float) -> str:
     """ "99.6 %"; nothing that is less than all is rounded to all."""
     text = f"{share * 100:.1f} %"
+    if text == "0.0 %" and share > 0:
+        return "under 0.1 %"
     return "99.9 %" if text == "100.0 %" and share < 1 else text
 
 
@@ -68,7 +70,7 @@ def detail(segmentation: Segmentation) -> str:
     parts = [f"{percent(segmentation.areas[name])} {name}" for name in segmentation.pets]
     text = f"The picture is {' and '.join(parts)}."
     if segmentation.found == UNSURE:
-        return f"The network is not sure. It knows cats and dogs alone: this may be another animal, or none. {text}"
+        return "The network is not sure. It knows cats and dogs alone: this may be another animal, or none."
     return text
 
 
@@ -133,7 +135,13 @@ def speed(right: str, left: str, timings: Timings) -> str:
 
 
 def is_noise(compared: Mapping) -> bool:
-    """Whether a ratio (of `engine.latency.compare`) is no basis for a claim."""
+    """Whether a ratio (of `engine.latency.compare`) tells nothing, not even which of the two is faster."""
+    low, high = compared["ci95"]
+    return is_wide(compared) and low <= 1 <= high
+
+
+def is_wide(compared: Mapping) -> bool:
+    """Whether an interval is too wide to say how much."""
     return compared["verdict"].startswith("too noisy")
 
 
@@ -147,6 +155,9 @@ def reason(timings: Timings) -> str:
 def lead(rival: str, compared: Mapping) -> str:
     """ "3.1x faster than PyTorch (2.9 to 3.3)", from a ratio of the rival's time to ours."""
     ratio, (low, high) = compared["median"], compared["ci95"]
+    if is_wide(compared):
+        faster, least, most = ("faster", low, high) if low > 1 else ("slower", 1 / high, 1 / low)
+        return f"{faster} than {label(rival)}, how much is uncertain ({interval(least, most)}x)"
     if compared["verdict"] == "faster":
         return f"{times(ratio)} faster than {label(rival)} ({interval(low, high)})"
     if compared["verdict"] == "slower":
