@@ -112,7 +112,7 @@ def test_names_of_a_models_classes_cannot_break_the_page(spec):
         markup.verdict_html(answer),
         markup.result_html("/a/shown.jpg", answer, "Blur"),
         markup.comparison_html(both, "/a.jpg", "/b.jpg"),
-        markup.areas_html(both),
+        markup.areas_html(both.left, both.right),
     ):
         assert "<img src=x" not in html
 
@@ -140,7 +140,7 @@ def replace_agreement(comparison: Comparison, agreement: float) -> Comparison:
 
 
 def test_areas_and_confidence_stand_in_a_table_with_heads(comparison):
-    html = markup.areas_html(comparison)
+    html = markup.areas_html(comparison.left, comparison.right)
     assert re.findall(r'<th scope="col">([^<]*)</th>', html) == ["OpenVINO FP32", "OpenVINO INT8"]
     assert re.findall(r'<th scope="row">([^<]*)</th>', html) == ["cat", "dog", "background", "confidence"]
     shares = [float(share) for share in re.findall(r"</span>(\d+\.\d) %", html)]

@@ -122,7 +122,11 @@ def test_pictures_of_the_page_are_jpegs_unless_they_are_transparent():
     ],
 )
 def test_a_view_shows_its_own_options_and_the_file_of_it(view, color, background, blur, file):
-    assert [each["visible"] for each in show_options(view)] == [color, background, blur, file]
+    *options, cutout, shown = show_options(view)
+    assert [each["visible"] for each in options] == [color, background, blur]
+    assert shown["visible"] == file
+    # What is shown is the first to take.
+    assert (cutout["variant"], shown["variant"]) == (("secondary", "primary") if file else ("primary", "secondary"))
 
 
 # --- Whether two agree, and how fast they are ---
@@ -615,10 +619,11 @@ def test_a_note_cannot_break_the_page(tab, half_photo, tmp_path):
 
 
 def touched(tab: PhotoTab, current: dict | None, strokes: str | None, view: str = "transparent") -> tuple:
-    verdict, use_anyway, result, pets, *offered, note = tab._touched(
-        current, INT8, view, *DEFAULT_STYLE[1:], False, strokes
+    verdict, use_anyway, result, pets, areas, *offered, note = tab._touched(
+        FP32, current, INT8, view, *DEFAULT_STYLE[1:], False, strokes
     )
     assert len(offered) == len(tab.downloads.of_a_pet)
+    assert current is None or "OpenVINO INT8" in areas
     return verdict, use_anyway, result, pets, offered, note
 
 
@@ -654,12 +659,12 @@ def test_where_a_person_has_decided_it_is_a_pet(tab, unsure_photo, tmp_path):
 
 
 def test_touching_up_where_that_cannot_be_shown_says_why(tab, half_photo, strokes, tmp_path):
-    assert is_skipped(tab._touched(None, INT8, *DEFAULT_STYLE, False, strokes))
+    assert is_skipped(tab._touched(FP32, None, INT8, *DEFAULT_STYLE, False, strokes))
     current = answer(tab, half_photo).current
-    *kept, note = tab._touched(current, INT8, "replace", *DEFAULT_STYLE[1:], False, strokes)
+    *kept, note = tab._touched(FP32, current, INT8, "replace", *DEFAULT_STYLE[1:], False, strokes)
     assert is_skipped(kept)
     assert NO_BACKGROUND in note
-    *kept, note = tab._touched(current, INT8, *DEFAULT_STYLE, False, str(tmp_path / "gone.png"))
+    *kept, note = tab._touched(FP32, current, INT8, *DEFAULT_STYLE, False, str(tmp_path / "gone.png"))
     assert is_skipped(kept)
     assert "The strokes cannot be read any more" in note
 

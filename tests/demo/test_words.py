@@ -90,10 +90,7 @@ def test_the_detail_says_how_much_of_the_picture_it_is(spec):
 
 def test_the_detail_of_what_is_not_sure_says_what_the_network_knows(spec):
     said = words.detail(result(spec, CAT, PERHAPS))
-    assert said.startswith(
-        "The network is not sure. It knows cats and dogs alone: this may be another animal, or none."
-    )
-    assert said.endswith("The picture is 50.0 % cat.")
+    assert said == "The network is not sure. It knows cats and dogs alone: this may be another animal, or none."
 
 
 def test_where_nothing_is_found_the_best_guess_is_told_if_there_is_one(spec):
@@ -198,3 +195,14 @@ def test_a_backend_that_did_not_run_is_told_with_its_reason():
 def test_a_rival_that_did_not_run_is_left_out():
     said = words.speed(INT8, FP32, timed(failures={"torch": "It is missing."}, fp32=steady(10), int8=steady(5)))
     assert said == "OpenVINO INT8 takes 5.0 ms here: 2.0x faster than OpenVINO FP32 (2.0 to 2.0)."
+
+
+def test_a_lead_of_uncertain_size_is_a_lead():
+    # The median of 20, 20, 40, 80 drawn anew is anything from 20 to 80, that of INT8 always 10: 2.0 to 8.0.
+    said = words.speed(INT8, "torch", timed(torch=(20, 20, 40, 80), int8=(10, 10, 10, 10)))
+    assert said == ("OpenVINO INT8 takes 10.0 ms here: faster than PyTorch, how much is uncertain (2.0 to 8.0x).")
+
+
+def test_little_is_not_nothing():
+    assert words.percent(0.0) == "0.0 %"
+    assert words.percent(0.0003) == "under 0.1 %"
