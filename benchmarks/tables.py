@@ -426,8 +426,8 @@ def page_table(result: dict) -> str:
     rows += [f"| {name} | | not here: {reason} | | | | | | |" for name, reason in page["skipped"].items()]
     rows += [
         "",
-        f"By `{result['commands']['page']}`, {page['model']}, {page['rounds']} photos of each kind in random order: "
-        "medians, the slowest in brackets.",
+        f"By `python benchmarks/page.py`, {page['model']}, {page['rounds']} photos of each kind in random order: "
+        f"medians, the slowest in brackets. On {machine_words(page['machine'])}.",
     ]
     return "\n".join(rows)
 

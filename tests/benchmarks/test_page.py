@@ -66,8 +66,8 @@ def waits(mask: float, after: float) -> dict:
 
 def kept() -> dict:
     return {
-        "commands": {"page": "python benchmarks/page.py"},
         "page": {
+            "machine": {"cpu": "A CPU", "cpu_id": "", "cores": 2, "instruction_sets": ["AVX2"]},
             "model": "fastsegnet 2.4.0",
             "rounds": 7,
             "goals": {"timings_after_mask_s": 2.0},
