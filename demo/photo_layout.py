@@ -117,26 +117,26 @@ class Downloads:
         def path_of(shown: dict | None) -> str | None:
             return None if shown is None else shown["photo"]
 
-        def cutout(shown: dict | None, backend: str, strokes: str | None) -> str:
+        def write_cutout(shown: dict | None, backend: str, strokes: str | None) -> str:
             return handlers.cut_out(path_of(shown), backend, strokes)
 
-        def mask(shown: dict | None, backend: str, strokes: str | None) -> str:
+        def write_mask(shown: dict | None, backend: str, strokes: str | None) -> str:
             return handlers.mask(path_of(shown), backend, strokes)
 
-        def picture(shown: dict | None, backend: str, *rest: Any) -> str:
+        def write_picture(shown: dict | None, backend: str, *rest: Any) -> str:
             return handlers.effect_file(path_of(shown), backend, *rest)
 
-        def figures(shown: dict | None, numbers: dict | None) -> str:
+        def write_figures(shown: dict | None, numbers: dict | None) -> str:
             return handlers.figures(path_of(shown), numbers)
 
         def export(name: str) -> Callable[..., str]:
             return lambda shown, backend, strokes: handlers.export(path_of(shown), backend, name, strokes)
 
         written: list[tuple[gr.Button, Callable[..., str], list]] = [
-            (self.cutout, cutout, [*photo]),
-            (self.mask, mask, [*photo]),
-            (self.shown, picture, [current, backend, *style, strokes]),
-            (self.figures, figures, [current, numbers]),
+            (self.cutout, write_cutout, [*photo]),
+            (self.mask, write_mask, [*photo]),
+            (self.shown, write_picture, [current, backend, *style, strokes]),
+            (self.figures, write_figures, [current, numbers]),
             *((button, export(name), [*photo]) for name, button in self.exports.items()),
         ]
         for button, write, inputs in written:
