@@ -1,13 +1,24 @@
 """What a program may ask of the page: the Photo tab's handlers by name, over a photo and a backend."""
 
 import gradio as gr
+from PIL import Image
 
+from demo.downloads import new_folder
 from demo.inputs import photo_input
-from demo.photo_handlers import LEFT, RIGHT, PhotoHandlers, Style
+from demo.photo_handlers import COMPRESSION, LEFT, RIGHT, PhotoHandlers, Style
 
 
 def serve(handlers: PhotoHandlers) -> None:
     """Gives them their names, inside the current `gr.Blocks` and out of sight."""
+
+    def predict(photo: str, backend: str) -> tuple[str, dict]:
+        # A file of its own: Gradio gives equal pictures one file, and writes it again while another caller reads it.
+        overlay, said = handlers.predict(photo, backend)
+        path = new_folder() / "overlay.png"
+        Image.fromarray(overlay).save(path, compress_level=COMPRESSION)
+        return str(path), said
+
+    predict.__doc__ = handlers.predict.__doc__
     with gr.Column(visible=False):
         photo, background = photo_input(label="Photo"), photo_input(label="Background")
         backend, left = gr.Textbox(RIGHT, label="Backend"), gr.Textbox(LEFT, label="Left backend")
@@ -15,7 +26,7 @@ def serve(handlers: PhotoHandlers) -> None:
         color, blur = gr.Textbox(Style.color, label="Colour"), gr.Number(Style.blur_percent, label="Blur, %")
         file, said = gr.File(), gr.JSON()
         for handler, inputs, outputs in (
-            (handlers.predict, [photo, backend], [gr.Image(format="png"), said]),
+            (predict, [photo, backend], [gr.Image(format="png"), said]),
             (handlers.compare, [photo, left, backend], [gr.Textbox(), said]),
             (handlers.cut_out, [photo, backend], [file]),
             (handlers.effect_file, [photo, backend, effect, color, background, blur], [file]),
