@@ -12,7 +12,7 @@ from demo.inputs import photo_input
 from demo.lanes import Lanes
 from demo.looks import label
 from demo.photo_code import CODE
-from demo.photo_handlers import LEFT, RIGHT, PhotoHandlers, Style
+from demo.photo_handlers import PhotoHandlers, Style, usual_lanes
 from demo.photo_layout import Downloads, StyleInputs, first_downloads, show_options
 from demo.photo_programs import serve
 from demo.touch_up import TouchUp
@@ -51,8 +51,7 @@ class PhotoTab:
         self.current, self.anyway, self.touch_up = gr.State(None), gr.State(False), TouchUp()
         self.strokes = self.touch_up.strokes
         choices = [(label(name), name) for name in lanes.names]
-        first, *_, last = lanes.names
-        left, right = LEFT if LEFT in lanes.names else first, RIGHT if RIGHT in lanes.names else last
+        left, right = usual_lanes(lanes)
         self.left = gr.Dropdown(choices, value=left, label="Left", min_width=160, elem_id="left", render=False)
         self.right = gr.Dropdown(choices, value=right, label="Right", min_width=160, elem_id="right", render=False)
         with gr.Row(elem_classes="photo"):

@@ -117,7 +117,7 @@ class PhotoHandlers:
 
     def outlined(self, photo: str) -> np.ndarray:
         """The photo with the edge of the answer as it is, to correct it: uint8 (h, w, 3)."""
-        seen = self.answers.see(photo, RIGHT if RIGHT in self.lanes.names else self.lanes.names[-1])
+        seen = self.answers.see(photo, usual_lanes(self.lanes)[1])
         image = seen.photo.small.copy()
         mask = fit_mask(seen.segmentation.mask, image.shape[:2])
         draw_edge(image, cv2.inRange(mask, 1, 255), (DARK, 2.0 * thin_line(mask.shape)), (WHITE, thin_line(mask.shape)))
@@ -351,6 +351,12 @@ class PhotoHandlers:
 
     def _notes(self, seen: Seen) -> PngInfo:
         return png_notes(self.lanes.spec, seen.backend, machine_in_words(describe_machine()))
+
+
+def usual_lanes(lanes: Lanes) -> tuple[str, str]:
+    """The backends that are compared until others are chosen: left and right, or the first and the last there are."""
+    first, *_, last_lane = lanes.names
+    return LEFT if LEFT in lanes.names else first, RIGHT if RIGHT in lanes.names else last_lane
 
 
 def sameness(comparison: Comparison) -> str:
